@@ -1,0 +1,41 @@
+"""Nonnegative factorization of many matrices at once, and full-rank spatial models of sound.
+
+Arrays in, arrays out. Start with :func:`nmfcore.nmf` (any β-divergence, batched and ragged), the papers' models in
+:mod:`nmfcore.models`, and the local Gaussian model of multichannel recordings in :mod:`nmfcore.spatial`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Names are looked up on first use, so that importing the package costs nothing but NumPy.
+_HOME = {
+    "Result": "nmfcore.solve",
+    "nmf": "nmfcore.solve",
+    "stft": "nmfcore.transform",
+    "istft": "nmfcore.transform",
+    "info": "nmfcore._info",
+}
+_SUBMODULES = ("backends", "masks", "metrics", "models", "penalties", "spatial")
+
+__all__ = ["Result", "info", "istft", "nmf", "stft", *_SUBMODULES]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from nmfcore import backends, masks, metrics, models, penalties, spatial
+    from nmfcore._info import info
+    from nmfcore.solve import Result, nmf
+    from nmfcore.transform import istft, stft
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    if name in _SUBMODULES:
+        return import_module(f"nmfcore.{name}")
+    raise AttributeError(f"module 'nmfcore' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,103 @@
+"""Backends: a handful of primitives over batches, each in one file; everything above is written once for all.
+
+`reference` is NumPy in float64 and the oracle of every test, `native` the compiled kernels, `jit` the Numba
+kernels that take over where no compiler was. See :class:`Backend` for what a backend offers.
+"""
+
+import warnings
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmfcore.layout import Array, Table
+
+PREFERENCE = ("native", "jit", "reference")
+_warned = False
+
+
+class Backend(Protocol):
+    """The seam. Buffers are flat and C-contiguous, `table` says where each problem lies (:mod:`nmfcore.layout`)."""
+
+    name: str
+
+    def split_gradient(
+        self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
+    ) -> tuple[Array, Array]:
+        """The negative and positive parts of ∂D_β/∂H, laid out like H; only rows K0:K1 are set.
+
+        neg = W ᵀ(V ⊙ Λ^(β−2)), pos = Wᵀ Λ^(β−1), Λ = WH. Λ is taken no smaller than `floor` (one value per
+        problem) and, where β ≤ 0 makes the divergence infinite at zero, V too.
+        """
+
+    def scale(
+        self, table: Table, H: Array, neg: Array, pos: Array, exponent: float
+    ) -> None:
+        """H ← H ⊙ (neg / pos)^exponent in place, rows K0:K1; 0 where pos is 0."""
+
+    def update(
+        self,
+        table: Table,
+        V: Array,
+        Wt: Array,
+        H: Array,
+        beta: float,
+        floor: Array,
+        exponent: float,
+        weights: Array | None = None,
+        add_neg: Array | None = None,
+        add_pos: Array | None = None,
+    ) -> None:
+        """`split_gradient`, plus a value per row of H (flat, at ROW_AT) added to each part, then `scale`, fused."""
+
+    def divergence(
+        self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
+    ) -> NDArray[np.float64]:
+        """D_β(V | WH) of each problem, accumulated in float64."""
+
+    def spatial_step(
+        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
+    ) -> tuple[NDArray[np.complex128], float]:
+        """One EM iteration of the local Gaussian model; `v` (J, F, N) is updated in place.
+
+        Returns the new R (J, F, I, I) and the log-likelihood of the parameters that came in. `psi` holds the
+        locally averaged covariance as I² real planes (I², F, N), or is None for Ψ = x xᴴ.
+        """
+
+    def wiener(self, X: Array, v: Array, R: NDArray[np.complex128]) -> Array:
+        """The source images v_j R_j Σ_x⁻¹ x, (J, I, F, N)."""
+
+
+def available() -> list[str]:
+    """Names of the backends that work here, the preferred one first.
+
+    >>> "reference" in available()
+    True
+    """
+    needs = {"native": "nmfcore._native", "jit": "numba", "reference": "numpy"}
+    return [name for name in PREFERENCE if find_spec(needs[name]) is not None]
+
+
+def get(name: str = "auto", device: str = "auto") -> Backend:
+    """The backend of that name; `"auto"` is the fastest one that works on the device."""
+    global _warned
+    if device not in ("auto", "cpu"):
+        raise ValueError(f"device={device!r} is not available in this version; use 'auto' or 'cpu'.")
+    found = available()
+    if name == "auto":
+        name = found[0]
+        if name != "native" and not _warned:
+            _warned = True
+            warnings.warn(
+                f"nmfcore was installed without its compiled kernels, so {name!r} is used, which is several times "
+                "slower; install a C++ compiler and reinstall to get them.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+    if name not in found:
+        raise ValueError(f"backend={name!r} is not available here; found: {found}.")
+    module: Any = import_module(f"nmfcore.backends.{name}")
+    backend: Backend = module.BACKEND
+    return backend

@@ -1,0 +1,468 @@
+"""Kernels compiled by Numba at first use, for installs without a C++ compiler.
+
+Panels of columns of all problems run in parallel, each with its own small scratch; nothing of the size of V
+is written, and as no two panels share a result, the numbers do not depend on the number of threads. The
+arithmetic is float64 whatever the type of the arrays, so that powers of Λ stay in range. See
+:mod:`nmfcore.backends.native` for the fast form of the same loops.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from nmfcore.backends import composed
+from nmfcore.layout import H_AT, K0, K1, ROW_AT, V_AT, W_AT, Array, F, K, N, Table
+
+PANEL = 64  # columns of H that are updated together
+TILE = 32  # rows of Λ that are held at once
+RIDGE = 1e-12  # added to the new R relative to its trace, before its inversion
+
+# Contraction to fused multiply-adds is allowed; NaN, infinity and the order of sums keep their meaning.
+_serial: Any = njit(cache=True, error_model="numpy", fastmath={"contract"})
+_parallel: Any = njit(cache=True, error_model="numpy", fastmath={"contract"}, parallel=True)
+
+
+class Jit:
+    """The Numba backend; see :class:`nmfcore.backends.Backend` for what each method computes."""
+
+    name = "jit"
+
+    def split_gradient(
+        self,
+        table: Table,
+        V: Array,
+        Wt: Array,
+        H: Array,
+        beta: float,
+        floor: Array,
+        weights: Array | None = None,
+    ) -> tuple[Array, Array]:
+        neg, pos = np.zeros_like(H), np.zeros_like(H)
+        _sweep(*_arguments(table, V, Wt, weights, beta, floor), H, 0.0, _none(H), _none(H), neg, pos)
+        return neg, pos
+
+    def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
+        composed.scale(table, H, neg, pos, exponent)
+
+    def update(
+        self,
+        table: Table,
+        V: Array,
+        Wt: Array,
+        H: Array,
+        beta: float,
+        floor: Array,
+        exponent: float,
+        weights: Array | None = None,
+        add_neg: Array | None = None,
+        add_pos: Array | None = None,
+    ) -> None:
+        added = [_none(H) if rows is None else rows for rows in (add_neg, add_pos)]
+        _sweep(
+            *_arguments(table, V, Wt, weights, beta, floor), H, float(exponent), *added, _none(H), _none(H)
+        )
+
+    def divergence(
+        self,
+        table: Table,
+        V: Array,
+        Wt: Array,
+        H: Array,
+        beta: float,
+        floor: Array,
+        weights: Array | None = None,
+    ) -> NDArray[np.float64]:
+        items, *rest = _arguments(table, V, Wt, weights, beta, floor, every=True)
+        out = np.zeros(len(table))
+        np.add.at(out, items[:, 0], _divergences(items, *rest, _read_only(H)))
+        return out
+
+    def spatial_step(
+        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
+    ) -> tuple[NDArray[np.complex128], float]:
+        planes = np.zeros((0, 0, 0), X.real.dtype) if psi is None else psi
+        new, values = _em(_read_only(X), v, _read_only(R), _read_only(planes))
+        return new, float(values.sum())
+
+    def wiener(self, X: Array, v: Array, R: NDArray[np.complex128]) -> Array:
+        out = np.empty((len(v), *X.shape), X.dtype)
+        _images(_read_only(X), _read_only(v), _read_only(R), out)
+        return out
+
+
+def _read_only(array: Array) -> Array:
+    """A view that cannot be written: inputs have one type then, and each kernel is compiled once for it."""
+    out = np.ascontiguousarray(array).view()
+    out.flags.writeable = False
+    return out
+
+
+def _none(like: Array) -> Array:
+    return np.zeros(0, like.dtype)
+
+
+def _arguments(
+    table: Table, V: Array, Wt: Array, weights: Array | None, beta: float, floor: Array, every: bool = False
+) -> tuple[Any, ...]:
+    """What all kernels of a batch begin with; first the work list: (problem, first column) of every panel."""
+    items = [
+        (b, column)
+        for b, row in enumerate(table.tolist())
+        if every or row[K1] > row[K0]
+        for column in range(0, row[N], PANEL)
+    ]
+    return (
+        np.array(items, np.int64).reshape(-1, 2),
+        np.ascontiguousarray(table),
+        _read_only(V),
+        _read_only(Wt),
+        _read_only(_none(V) if weights is None else weights),
+        float(beta),
+        np.asarray(floor, np.float64),
+    )
+
+
+# ---- factorization -----------------------------------------------------------------------------------------
+
+
+@_serial
+def _load(flat: Array, at: int, stride: int, panel: Array, width: int) -> None:
+    """Columns of a problem's H (rows `stride` apart) → panel (K, PANEL)."""
+    for k in range(panel.shape[0]):
+        for c in range(width):
+            panel[k, c] = flat[at + k * stride + c]
+
+
+@_serial
+def _product(
+    Wt: Array, at: int, stride: int, panel: Array, rows: int, width: int, low: float, lam: Array
+) -> None:
+    """A tile of Λ = WH, no smaller than `low`."""
+    lam[:rows, :width] = 0
+    for k in range(panel.shape[0]):
+        for r in range(rows):
+            w = np.float64(Wt[at + k * stride + r])
+            for c in range(width):
+                lam[r, c] += w * panel[k, c]
+    for r in range(rows):
+        for c in range(width):
+            lam[r, c] = max(lam[r, c], low)
+
+
+@_serial
+def _ratios(V: Array, U: Array, at: int, stride: int, beta: float, low: float, rows: int, width: int,
+            lam: Array, quo: Array) -> None:  # fmt: skip
+    """Λ → u Λ^(β−1) in place, and u V Λ^(β−2) into `quo`."""
+    least = low if beta <= 0 else 0.0
+    for r in range(rows):
+        line = at + r * stride
+        if beta == 2:
+            for c in range(width):
+                quo[r, c] = V[line + c]
+        elif beta == 1:
+            for c in range(width):
+                quo[r, c] = V[line + c] / lam[r, c]
+                lam[r, c] = 1
+        elif beta == 0:
+            for c in range(width):
+                inverse = 1 / lam[r, c]
+                quo[r, c] = max(np.float64(V[line + c]), least) * inverse * inverse
+                lam[r, c] = inverse
+        else:
+            for c in range(width):
+                power = lam[r, c] ** (beta - 2)
+                quo[r, c] = max(np.float64(V[line + c]), least) * power
+                lam[r, c] *= power
+        if len(U):
+            for c in range(width):
+                quo[r, c] *= U[line + c]
+                lam[r, c] *= U[line + c]
+
+
+@_serial
+def _collect(
+    Wt: Array, at: int, stride: int, tile: Array, rows: int, width: int, part: Array, out: Array
+) -> None:
+    """Wᵀ tile is added to out (K1 − K0, PANEL)."""
+    for k in range(out.shape[0]):
+        part[:width] = 0
+        for r in range(rows):
+            w = np.float64(Wt[at + k * stride + r])
+            for c in range(width):
+                part[c] += w * tile[r, c]
+        for c in range(width):
+            out[k, c] += part[c]
+
+
+@_serial
+def _sweep_panel(b: int, n0: int, table: Table, V: Array, Wt: Array, U: Array, beta: float, floor: Array,
+                 H: Array, exponent: float, add_neg: Array, add_pos: Array,
+                 neg: Array, pos: Array) -> None:  # fmt: skip
+    """The update of a panel of H in place; exponent 0 gives the parts of the gradient instead."""
+    largest = np.finfo(H.dtype).max
+    f_all, n_all, k0, k1 = table[b, F], table[b, N], table[b, K0], table[b, K1]
+    width = min(PANEL, n_all - n0)
+    panel = np.empty((table[b, K], PANEL))
+    lam, quo, part = np.empty((TILE, PANEL)), np.empty((TILE, PANEL)), np.empty(PANEL)
+    above, below = np.zeros((k1 - k0, PANEL)), np.zeros((k1 - k0, PANEL))
+    _load(H, table[b, H_AT] + n0, n_all, panel, width)
+    for f in range(0, f_all, TILE):
+        rows, at = min(TILE, f_all - f), table[b, W_AT] + f
+        _product(Wt, at, f_all, panel, rows, width, floor[b], lam)
+        _ratios(V, U, table[b, V_AT] + f * n_all + n0, n_all, beta, floor[b], rows, width, lam, quo)
+        _collect(Wt, at + k0 * f_all, f_all, quo, rows, width, part, above)
+        _collect(Wt, at + k0 * f_all, f_all, lam, rows, width, part, below)
+    for k in range(k0, k1):
+        at = table[b, H_AT] + k * n_all + n0
+        more = np.float64(add_neg[table[b, ROW_AT] + k]) if len(add_neg) else 0.0
+        less = np.float64(add_pos[table[b, ROW_AT] + k]) if len(add_pos) else 0.0
+        for c in range(width):
+            up, down = above[k - k0, c] + more, below[k - k0, c] + less
+            if exponent == 0:
+                neg[at + c], pos[at + c] = min(up, largest), min(down, largest)
+            elif H[at + c] > 0:
+                ratio = up / down if down > 0 else 0.0
+                if exponent == 0.5:
+                    ratio = np.sqrt(ratio)
+                elif exponent != 1:
+                    ratio = ratio**exponent
+                H[at + c] = min(H[at + c] * ratio, largest)
+
+
+@_parallel
+def _sweep(items: Array, table: Table, V: Array, Wt: Array, U: Array, beta: float, floor: Array, H: Array,
+           exponent: float, add_neg: Array, add_pos: Array, neg: Array, pos: Array) -> None:  # fmt: skip
+    for i in prange(len(items)):
+        b, n0 = items[i]
+        _sweep_panel(b, n0, table, V, Wt, U, beta, floor, H, exponent, add_neg, add_pos, neg, pos)
+
+
+@_serial
+def _divergence_panel(b: int, n0: int, table: Table, V: Array, Wt: Array, U: Array, beta: float,
+                      floor: Array, H: Array) -> float:  # fmt: skip
+    """The part of D_β that belongs to a panel."""
+    f_all, n_all, low = table[b, F], table[b, N], floor[b]
+    width = min(PANEL, n_all - n0)
+    panel, lam = np.empty((table[b, K], PANEL)), np.empty((TILE, PANEL))
+    _load(H, table[b, H_AT] + n0, n_all, panel, width)
+    total = 0.0
+    for f in range(0, f_all, TILE):
+        rows = min(TILE, f_all - f)
+        _product(Wt, table[b, W_AT] + f, f_all, panel, rows, width, low, lam)
+        for r in range(rows):
+            line = table[b, V_AT] + (f + r) * n_all + n0
+            for c in range(width):
+                v = np.float64(V[line + c])
+                d = _distance(max(v, low) if beta <= 0 else v, lam[r, c], beta)
+                total += d * U[line + c] if len(U) else d
+    return total
+
+
+@_parallel
+def _divergences(items: Array, table: Table, V: Array, Wt: Array, U: Array, beta: float, floor: Array,
+                 H: Array) -> Array:  # fmt: skip
+    out = np.empty(len(items))
+    for i in prange(len(items)):
+        b, n0 = items[i]
+        out[i] = _divergence_panel(b, n0, table, V, Wt, U, beta, floor, H)
+    return out
+
+
+@_serial
+def _distance(v: Any, lam: Any, beta: float) -> Any:
+    """d_β(v | λ), as :func:`nmfcore.divergence.elementwise`."""
+    if beta == 2:
+        return 0.5 * (v - lam) ** 2
+    if beta == 1:
+        return (v * np.log(v / lam) if v > 0 else 0.0) - v + lam
+    if beta == 0:
+        return v / lam - np.log(v / lam) - 1
+    powers = v**beta + (beta - 1) * lam**beta - beta * v * lam ** (beta - 1)
+    return powers / (beta * (beta - 1))
+
+
+# ---- local Gaussian model ----------------------------------------------------------------------------------
+
+
+@_serial
+def _invert(A: Array, L: Array, out: Array) -> float:
+    """Inverse of a Hermitian positive definite matrix by its Cholesky factor; returns log det A.
+
+    A pivot that rounding has eaten counts as 1e-15 of its diagonal entry, so that a singular matrix gives
+    large numbers, not infinite ones.
+    """
+    size = A.shape[0]
+    value = 0.0
+    for j in range(size):
+        d = A[j, j].real
+        least = max(1e-15 * d, 1e-290)
+        for k in range(j):
+            d -= L[j, k].real ** 2 + L[j, k].imag ** 2
+        d = max(d, least)
+        value += np.log(d)
+        root = np.sqrt(d)
+        L[j, j] = root
+        for i in range(j + 1, size):
+            s = A[i, j]
+            for k in range(j):
+                s -= L[i, k] * np.conj(L[j, k])
+            L[i, j] = s / root
+    for j in range(size):  # L ← L⁻¹, column by column
+        L[j, j] = 1 / L[j, j].real
+        for i in range(j + 1, size):
+            s = L[i, j] * L[j, j]
+            for k in range(j + 1, i):
+                s += L[i, k] * L[k, j]
+            L[i, j] = -s / L[i, i].real
+    for a in range(size):
+        for b in range(a, size):
+            s = 0j
+            for k in range(b, size):
+                s += np.conj(L[k, a]) * L[k, b]
+            out[a, b] = s
+            out[b, a] = np.conj(s)
+    return value
+
+
+@_serial
+def _sandwich(A: Array, B: Array, out: Array) -> None:
+    """A B A of Hermitian A and B, into `out`."""
+    size = A.shape[0]
+    for a in range(size):
+        for b in range(a, size):
+            s = 0j
+            for c in range(size):
+                t = 0j
+                for d in range(size):
+                    t += B[c, d] * A[d, b]
+                s += A[a, c] * t
+            out[a, b] = s
+            out[b, a] = np.conj(s)
+
+
+@_serial
+def _trace_of_product(A: Array, B: Array) -> float:
+    """tr(AB) of Hermitian matrices."""
+    total = 0.0
+    for a in range(A.shape[0]):
+        for b in range(A.shape[0]):
+            total += A[a, b].real * B[a, b].real + A[a, b].imag * B[a, b].imag
+    return total
+
+
+@_serial
+def _mixture_covariance(v: Array, R: Array, f: int, n: int, unit: float, out: Array) -> None:
+    """Σ_j v_j R_j / unit at one bin and frame, into `out`."""
+    out[:] = 0
+    for j in range(v.shape[0]):
+        share = v[j, f, n] / unit
+        for a in range(out.shape[0]):
+            for b in range(out.shape[0]):
+                out[a, b] += share * R[j, f, a, b]
+
+
+@_serial
+def _empirical_covariance(X: Array, psi: Array, f: int, n: int, out: Array) -> None:
+    """Ψ = x xᴴ, or the averaged one from its I² real planes."""
+    size = out.shape[0]
+    at = 0
+    for a in range(size):
+        for b in range(a, size):
+            if len(psi) == 0:
+                out[a, b] = np.complex128(X[a, f, n]) * np.conj(np.complex128(X[b, f, n]))
+            elif a == b:
+                out[a, a] = psi[at, f, n]
+                at += 1
+            else:
+                out[a, b] = complex(psi[at, f, n], psi[at + 1, f, n])
+                at += 2
+            out[b, a] = np.conj(out[a, b])
+
+
+@_serial
+def _em_bin(f: int, X: Array, v: Array, R: Array, psi: Array, new: Array) -> float:
+    """New R of one bin, and its log-likelihood; `v` changes in place.
+
+    With P = Σ_x⁻¹ and S = PΨP − P the posterior covariance is Σ̂_j = v_j R_j + v_j² R_j S R_j. So
+    R_j ← R_j + R_j (mean_n v_j S) R_j and, with this new R'_j,
+    v_j ← [v_j tr(R'_j⁻¹ R_j) + v_j² tr(R_j R'_j⁻¹ R_j S)] / I.
+    """
+    count, _, frames = v.shape
+    size = X.shape[0]
+    mix, inverse, L = np.empty((3, size, size), np.complex128)
+    S = np.empty((frames, size, size), np.complex128)
+    mean = np.zeros((count, size, size), np.complex128)
+    value = 0.0
+    for n in range(frames):
+        _mixture_covariance(v, R, f, n, 1.0, mix)
+        value -= _invert(mix, L, inverse) + size * np.log(np.pi)
+        _empirical_covariance(X, psi, f, n, mix)
+        value -= _trace_of_product(inverse, mix)
+        _sandwich(inverse, mix, S[n])
+        for a in range(size):
+            for b in range(size):
+                S[n, a, b] -= inverse[a, b]
+                for j in range(count):
+                    mean[j, a, b] += v[j, f, n] / frames * S[n, a, b]
+    for j in range(count):
+        _sandwich(R[j, f], mean[j], new[j, f])
+        for a in range(size):
+            for b in range(size):
+                new[j, f, a, b] += R[j, f, a, b]
+        trace = 0.0
+        for a in range(size):
+            trace += new[j, f, a, a].real
+        for a in range(size):
+            new[j, f, a, a] = new[j, f, a, a].real + RIDGE / size * trace
+        _invert(new[j, f], L, inverse)
+        linear = _trace_of_product(inverse, R[j, f])
+        _sandwich(R[j, f], inverse, mix)
+        for n in range(frames):
+            was = np.float64(v[j, f, n])
+            v[j, f, n] = max(was * (linear + was * _trace_of_product(mix, S[n])) / size, 0.0)
+    return value
+
+
+@_parallel
+def _em(X: Array, v: Array, R: Array, psi: Array) -> tuple[Array, Array]:
+    new, values = np.empty(R.shape, np.complex128), np.empty(R.shape[1])
+    for f in prange(len(values)):
+        values[f] = _em_bin(f, X, v, R, psi, new)
+    return new, values
+
+
+@_serial
+def _images_bin(f: int, X: Array, v: Array, R: Array, out: Array) -> None:
+    """Images v_j R_j Σ_x⁻¹ x (J, I, F, N) of one bin, into `out`."""
+    count, _, frames = v.shape
+    size = X.shape[0]
+    mix, inverse, L = np.empty((3, size, size), np.complex128)
+    y = np.empty(size, np.complex128)
+    for n in range(frames):
+        level = 1e-300  # the common scale of numerator and denominator, which may be far from 1
+        for j in range(count):
+            level = max(level, np.float64(v[j, f, n]))
+        _mixture_covariance(v, R, f, n, level, mix)
+        _invert(mix, L, inverse)
+        for a in range(size):
+            y[a] = 0
+            for b in range(size):
+                y[a] += inverse[a, b] * X[b, f, n]
+        for j in range(count):
+            share = v[j, f, n] / level
+            for a in range(size):
+                s = 0j
+                for b in range(size):
+                    s += R[j, f, a, b] * y[b]
+                out[j, a, f, n] = share * s
+
+
+@_parallel
+def _images(X: Array, v: Array, R: Array, out: Array) -> None:
+    for f in prange(X.shape[1]):
+        _images_bin(f, X, v, R, out)
+
+
+BACKEND: Any = Jit()

@@ -1,0 +1,72 @@
+"""The compiled kernels (nmfcore/native, C++): the whole update of a factor in one pass over V."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmfcore import _native  # type: ignore[attr-defined]
+from nmfcore.backends import composed
+from nmfcore.layout import Array, Table
+
+
+class Native:
+    """Fused C++ kernels, with the instruction set chosen at run time; see :class:`nmfcore.backends.Backend`."""
+
+    name = "native"
+
+    def split_gradient(
+        self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
+    ) -> tuple[Array, Array]:
+        neg, pos = np.zeros_like(H), np.zeros_like(H)
+        _native.split_gradient(table, V, Wt, H, beta, floor, weights, neg, pos)
+        return neg, pos
+
+    def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
+        composed.scale(table, H, neg, pos, exponent)
+
+    def update(
+        self,
+        table: Table,
+        V: Array,
+        Wt: Array,
+        H: Array,
+        beta: float,
+        floor: Array,
+        exponent: float,
+        weights: Array | None = None,
+        add_neg: Array | None = None,
+        add_pos: Array | None = None,
+    ) -> None:
+        _native.update(table, V, Wt, H, beta, floor, exponent, weights, add_neg, add_pos)
+
+    def divergence(
+        self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
+    ) -> NDArray[np.float64]:
+        values = np.empty(len(table))
+        _native.divergence(table, V, Wt, H, beta, floor, weights, values)
+        return values
+
+    def spatial_step(
+        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
+    ) -> tuple[NDArray[np.complex128], float]:
+        new = np.empty_like(R)
+        value = _native.spatial_step(X, v, R, new, psi)
+        return new, float(value)
+
+    def wiener(self, X: Array, v: Array, R: NDArray[np.complex128]) -> Array:
+        images = np.empty((len(v), *X.shape), X.dtype)
+        _native.wiener(X, v, R, images)
+        return images
+
+    def instruction_sets(self) -> list[str]:
+        """Names of the variants that this processor runs, the one in use first."""
+        used = _native.instruction_set()
+        return [used] + [name for name in _native.instruction_sets() if name != used]
+
+    def threads(self) -> int:
+        """Threads that the kernels use (set OMP_NUM_THREADS before the first import to change it)."""
+        return int(_native.threads())
+
+
+BACKEND: Any = Native()

@@ -1,0 +1,114 @@
+"""The oracle: every primitive as its formula reads, in float64 NumPy. Slow, and meant to be."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmfcore.backends import composed
+from nmfcore.divergence import elementwise
+from nmfcore.layout import H_AT, K0, K1, V_AT, Array, F, K, N, Table, view, views
+
+
+class Reference:
+    """Formulas without any thought of speed; see :class:`nmfcore.backends.Backend`."""
+
+    name = "reference"
+
+    def split_gradient(
+        self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
+    ) -> tuple[Array, Array]:
+        neg, pos = np.zeros(H.shape), np.zeros(H.shape)
+        for row, (v, wt, h), low in zip(table.tolist(), views(table, V, Wt, H), floor.tolist(), strict=True):
+            lam = np.maximum(wt.T.astype(float) @ h.astype(float), low)
+            v = _floored(v, low, beta)
+            u = np.ones_like(lam) if weights is None else view(weights, row[V_AT], *lam.shape).astype(float)
+            rows = slice(row[K0], row[K1])
+            wt = wt[rows].astype(float)
+            view(neg, row[H_AT], row[K], row[N])[rows] = wt @ (u * v * lam ** (beta - 2))
+            view(pos, row[H_AT], row[K], row[N])[rows] = wt @ (u * lam ** (beta - 1))
+        return neg, pos
+
+    def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
+        composed.scale(table, H, neg, pos, exponent)
+
+    def update(
+        self,
+        table: Table,
+        V: Array,
+        Wt: Array,
+        H: Array,
+        beta: float,
+        floor: Array,
+        exponent: float,
+        weights: Array | None = None,
+        add_neg: Array | None = None,
+        add_pos: Array | None = None,
+    ) -> None:
+        neg, pos = self.split_gradient(table, V, Wt, H, beta, floor, weights)
+        composed.add_rows(table, neg, add_neg)
+        composed.add_rows(table, pos, add_pos)
+        self.scale(table, H, neg, pos, exponent)
+
+    def divergence(
+        self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
+    ) -> NDArray[np.float64]:
+        out = np.zeros(len(table))
+        for b, (row, (v, wt, h)) in enumerate(zip(table.tolist(), views(table, V, Wt, H), strict=True)):
+            lam = np.maximum(wt.T.astype(float) @ h.astype(float), floor[b])
+            d = elementwise(_floored(v, floor[b], beta), lam, beta)
+            out[b] = np.sum(d if weights is None else d * view(weights, row[V_AT], row[F], row[N]))
+        return out
+
+    def spatial_step(
+        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
+    ) -> tuple[NDArray[np.complex128], float]:
+        channels = X.shape[0]
+        x = np.moveaxis(X, 0, -1).astype(complex)  # (F, N, I)
+        if psi is None:
+            Psi = x[..., :, None] * x[..., None, :].conj()
+        else:
+            Psi = from_planes(psi)
+        source = v.astype(float)[..., None, None] * R[:, :, None]  # Σ_j (J, F, N, I, I)
+        mix = source.sum(0)
+        inverse = np.linalg.inv(mix)
+        value = -np.sum(
+            np.einsum("fnab,fnba->fn", inverse, Psi).real + np.linalg.slogdet(np.pi * mix)[1]
+        )
+        gain = source @ inverse
+        hat = gain @ Psi @ np.conj(np.swapaxes(gain, -1, -2)) + (np.eye(channels) - gain) @ source
+        new = (hat / v[..., None, None]).mean(2)
+        new = (new + np.conj(np.swapaxes(new, -1, -2))) / 2
+        ridge = 1e-12 / channels * np.trace(new, axis1=-2, axis2=-1).real
+        new += ridge[..., None, None] * np.eye(channels)
+        v[...] = np.einsum("jfab,jfnba->jfn", np.linalg.inv(new), hat).real / channels
+        return new, float(value)
+
+    def wiener(self, X: Array, v: Array, R: NDArray[np.complex128]) -> Array:
+        x = np.moveaxis(X, 0, -1).astype(complex)[..., None]  # (F, N, I, 1)
+        source = v.astype(float)[..., None, None] * R[:, :, None]
+        images = source @ np.linalg.solve(source.sum(0), x)  # (J, F, N, I, 1)
+        out: Array = np.moveaxis(images[..., 0], -1, 1).astype(X.dtype)
+        return out
+
+
+def _floored(v: Array, low: float, beta: float) -> NDArray[np.float64]:
+    return np.maximum(v.astype(float), low) if beta <= 0 else v.astype(float)
+
+
+def from_planes(planes: Array) -> NDArray[np.complex128]:
+    """I² real planes (I², F, N) → Hermitian matrices (F, N, I, I); the order is that of :func:`to_planes`."""
+    channels = int(round(planes.shape[0] ** 0.5))
+    out = np.zeros((*planes.shape[1:], channels, channels), complex)
+    at = 0
+    for a in range(channels):
+        out[..., a, a] = planes[at]
+        at += 1
+        for b in range(a + 1, channels):
+            out[..., a, b] = planes[at] + 1j * planes[at + 1]
+            out[..., b, a] = out[..., a, b].conj()
+            at += 2
+    return out
+
+
+BACKEND: Any = Reference()

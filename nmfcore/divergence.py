@@ -1,0 +1,69 @@
+"""The β-divergence: names, exponents that make an update monotone, and the elementwise definition."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NAMES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
+
+
+def as_beta(beta: float | str) -> float:
+    """β as a number; scikit-learn's names are understood.
+
+    >>> as_beta("kullback-leibler")
+    1.0
+    """
+    if isinstance(beta, str):
+        if beta not in NAMES:
+            raise ValueError(f"beta={beta!r} is not known; use a number or one of {sorted(NAMES)}.")
+        return NAMES[beta]
+    if not isinstance(beta, Real) or not np.isfinite(float(beta)):
+        raise ValueError(f"beta={beta!r} must be a finite number or one of {sorted(NAMES)}.")
+    return float(beta)
+
+
+def mm_exponent(beta: float) -> float:
+    """The exponent γ(β) with which the multiplicative update never increases D_β.
+
+    Févotte and Idier, "Algorithms for NMF with the beta-divergence", Neural Computation 2011, eq. 4.2.
+
+    >>> mm_exponent(0.0), mm_exponent(1.5), mm_exponent(3.0)
+    (0.5, 1.0, 0.5)
+    """
+    if beta < 1:
+        return 1 / (2 - beta)
+    if beta > 2:
+        return 1 / (beta - 1)
+    return 1.0
+
+
+def as_exponent(exponent: float | str, beta: float) -> float:
+    """`"mm"` (monotone), `"mu"` (the heuristic 1: faster, monotone in practice for 0 ≤ β ≤ 2) or a number in (0, 1]."""
+    if exponent == "mm":
+        return mm_exponent(beta)
+    if exponent == "mu":
+        return 1.0
+    if isinstance(exponent, Real) and 0 < float(exponent) <= 1:
+        return float(exponent)
+    raise ValueError(f"exponent={exponent!r} must be 'mm', 'mu' or a number in (0, 1].")
+
+
+def elementwise(v: NDArray[Any], lam: NDArray[Any], beta: float) -> NDArray[np.float64]:
+    """d_β(v | λ) entry by entry, in float64; `v` may be zero where β > 0, `lam` must be positive.
+
+    β = 2 has the ½ of the usual gradient: d = (v − λ)²/2.
+
+    >>> elementwise(np.array([0.0, 1.0]), np.array([1.0, 2.0]), 1.0).round(4)
+    array([1.    , 0.3069])
+    """
+    v = np.asarray(v, np.float64)
+    lam = np.asarray(lam, np.float64)
+    if beta == 2:
+        return 0.5 * (v - lam) ** 2
+    if beta == 1:
+        return v * np.log(np.where(v > 0, v, 1) / np.where(v > 0, lam, 1)) - v + lam
+    if beta == 0:
+        return v / lam - np.log(v / lam) - 1
+    return (v**beta + (beta - 1) * lam**beta - beta * v * lam ** (beta - 1)) / (beta * (beta - 1))

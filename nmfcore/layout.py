@@ -1,0 +1,158 @@
+"""How a batch of problems lies in memory: flat buffers and one table.
+
+Every batch, whether one matrix, an array of equal matrices or a ragged list, is the same thing to a backend:
+the matrices of all problems one after the other in flat buffers, and a table with a row per problem that says
+where each begins. A stopped problem leaves the batch by leaving the table; nothing is copied. Restarts of one
+problem share its V by sharing its offset.
+
+The patterns are kept transposed, Wt (K, F), beside H (K, N): both factors then have one row per component, and
+the update of W is the update of H of the transposed problem, with the same code:
+
+    V (F, N) ≈ Wtᵀ H         ⇔         Vᵀ (N, F) ≈ Hᵀ Wt
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Columns of the table. K0:K1 are the rows of H that an update may change.
+F, N, K, V_AT, W_AT, H_AT, ROW_AT, K0, K1 = range(9)
+WIDTH = 9
+
+Array = NDArray[Any]
+Table = NDArray[np.int64]
+
+
+def offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each of several consecutive pieces begins."""
+    return np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+
+
+def make_table(shapes: Sequence[tuple[int, int]], ranks: Sequence[int], copies: int = 1) -> Table:
+    """The table of problems of shapes (F, N) and ranks K, each repeated `copies` times on the same V."""
+    shape = np.asarray(shapes, np.int64).reshape(-1, 2)
+    table = np.zeros((len(shape), WIDTH), np.int64)
+    table[:, [F, N]] = shape
+    table[:, K] = table[:, K1] = ranks
+    table[:, V_AT] = offsets(shape.prod(1))
+    table = np.repeat(table, copies, axis=0)
+    table[:, W_AT] = offsets(table[:, K] * table[:, F])
+    table[:, H_AT] = offsets(table[:, K] * table[:, N])
+    table[:, ROW_AT] = offsets(table[:, K])
+    return table
+
+
+def transposed(table: Table) -> Table:
+    """The table of the transposed problems: F and N, W and H change places; V lies where it lay."""
+    out = table.copy()
+    out[:, [F, N, W_AT, H_AT]] = table[:, [N, F, H_AT, W_AT]]
+    return out
+
+
+def view(flat: Array, at: int, *shape: int) -> Array:
+    """One problem's matrix in a flat buffer, as a view."""
+    return flat[at : at + int(np.prod(shape))].reshape(shape)
+
+
+def views(table: Table, V: Array, Wt: Array, H: Array) -> Iterator[tuple[Array, Array, Array]]:
+    """V (F, N), Wt (K, F) and H (K, N) of each problem, as views."""
+    for f, n, k, v, w, h, *_ in table.tolist():
+        yield view(V, v, f, n), view(Wt, w, k, f), view(H, h, k, n)
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form in which the user gave the batch, so that the answer has the same."""
+
+    leading: tuple[int, ...] | None  # batch axes of an array; None for a list
+
+    def pack(self, pieces: Sequence[Any]) -> Any:
+        """One result per problem → a scalar or matrix, an array with the batch axes, or a list."""
+        if self.leading is None:
+            return list(pieces)
+        if self.leading == ():
+            return pieces[0]
+        if len({np.shape(piece) for piece in pieces}) > 1:  # ranks that differ from problem to problem
+            return list(pieces)
+        return np.stack([np.asarray(piece) for piece in pieces]).reshape(self.leading + np.shape(pieces[0]))
+
+    def unpack(self, value: Any, name: str, count: int) -> list[Any]:
+        """A user's array or list in this form → one piece per problem."""
+        if self.leading is None:
+            if not isinstance(value, (list, tuple)) or len(value) != count:
+                raise ValueError(f"{name} must be a list of {count} arrays, one for each matrix of V.")
+            return list(value)
+        value = np.asarray(value)
+        lead = len(self.leading)
+        if value.shape[:lead] != self.leading:
+            raise ValueError(f"{name} has shape {value.shape}; its batch axes must be V's, {self.leading}.")
+        return list(value.reshape((count,) + value.shape[lead:]))
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """The user's V (or weights) of a batch in one flat buffer, without a copy where it already lies so."""
+
+    flat: Array
+    shapes: tuple[tuple[int, int], ...]
+    form: Form
+
+    @staticmethod
+    def of(value: Any, name: str = "V", dtype: np.dtype[Any] | None = None) -> "Matrices":
+        """From one matrix (F, N), a batch (…, F, N) or a list of matrices; raises a ValueError on anything else.
+
+        >>> Matrices.of([np.ones((2, 3)), np.ones((2, 5))]).shapes
+        ((2, 3), (2, 5))
+        """
+        form = Form(None)
+        if isinstance(value, (list, tuple)) and value and all(np.ndim(piece) == 2 for piece in value):
+            pieces = [np.asarray(piece) for piece in value]
+            wanted = dtype or working_dtype(*pieces)
+            flat = np.concatenate([np.ascontiguousarray(piece, wanted).reshape(-1) for piece in pieces])
+            shapes = tuple((int(piece.shape[0]), int(piece.shape[1])) for piece in pieces)
+        else:
+            array = np.asarray(value)
+            if array.ndim < 2 or array.dtype.kind not in "fiub":
+                raise ValueError(
+                    f"{name} must be a real matrix (F, N), a batch (…, F, N) or a list of matrices; "
+                    f"got shape {array.shape}, dtype {array.dtype}."
+                )
+            form = Form(array.shape[:-2])
+            flat = np.ascontiguousarray(array, dtype or working_dtype(array)).reshape(-1)
+            count = int(np.prod(array.shape[:-2]))
+            shapes = ((int(array.shape[-2]), int(array.shape[-1])),) * count
+        if not shapes or any(f == 0 or n == 0 for f, n in shapes):
+            raise ValueError(f"{name} is empty: every matrix needs at least one row and one column.")
+        return Matrices(flat, shapes, form)
+
+    def check_nonnegative(self, name: str = "V") -> None:
+        """Raise unless every entry is finite and ≥ 0."""
+        low, high = self.flat.min(), self.flat.max()  # NaN propagates through both
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise ValueError(
+                f"{name} contains NaN or infinity; remove them or give them weight 0 with weights=."
+            )
+        if low < 0:
+            raise ValueError(f"{name} contains negative values (minimum {low:g}); it must be nonnegative.")
+
+    def pieces(self) -> list[Array]:
+        """The matrices, as views."""
+        at = offsets(np.asarray(self.shapes, np.int64).prod(1))
+        return [view(self.flat, int(a), *shape) for a, shape in zip(at, self.shapes, strict=True)]
+
+    def transposed(self) -> "Matrices":
+        """A contiguous copy with every matrix transposed."""
+        flat = np.empty_like(self.flat)
+        at = 0
+        for piece in self.pieces():
+            view(flat, at, *piece.shape[::-1])[...] = piece.T
+            at += piece.size
+        return replace(self, flat=flat, shapes=tuple((n, f) for f, n in self.shapes))
+
+
+def working_dtype(*arrays: Array) -> np.dtype[Any]:
+    """float32 stays float32; everything else is computed in float64."""
+    return np.dtype(np.float32 if all(a.dtype == np.float32 for a in arrays) else np.float64)

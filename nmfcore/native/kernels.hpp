@@ -1,0 +1,64 @@
+// What the instruction-set variants offer to the module. Each variant is one translation unit that compiles the same
+// sources (factor.inl, spatial.inl) in a namespace of its own with its own flags. Nothing here may be an inline
+// function or a standard container: a linker that keeps one copy of those might keep the AVX-512 one.
+#pragma once
+
+#include <cstdint>
+
+namespace nmfcore {
+
+// One row of the table of nmfcore/layout.py, in its order.
+struct Problem {
+    int64_t F, N, K;              // V (F, N), Wt (K, F), H (K, N)
+    int64_t v_at, w_at, h_at;     // where they begin in the flat buffers
+    int64_t row_at;               // where this problem's rows begin in a flat vector with one value per row of H
+    int64_t k0, k1;               // the rows of H to be updated
+};
+
+template <typename T>
+struct FactorJob {
+    const Problem *problems;
+    int64_t count;
+    const T *V, *Wt;
+    T *H;
+    const T *weights;             // nullptr: none
+    const double *floor;          // one per problem
+    double beta, exponent;
+    const T *add_neg, *add_pos;   // one per row of H, or nullptr
+    T *neg, *pos;                 // where to store the two parts; nullptr: scale H instead
+    int threads;
+};
+
+template <typename T>
+struct SpatialJob {
+    int64_t channels, sources, F, N;
+    const T *X;                   // (I, F, N) complex, interleaved
+    const T *psi;                 // (I², F, N) planes, or nullptr for x xᴴ
+    T *v;                         // (J, F, N), updated in place
+    const double *R;              // (J, F, I, I) complex, interleaved
+    double *R_new;                // likewise
+    T *images;                    // (J, I, F, N) complex, for the Wiener filter
+    double *log_likelihood;       // (F,)
+    int threads;
+};
+
+struct Variant {
+    const char *name;
+    void (*update_f32)(const FactorJob<float> &);
+    void (*update_f64)(const FactorJob<double> &);
+    void (*divergence_f32)(const FactorJob<float> &, double *);
+    void (*divergence_f64)(const FactorJob<double> &, double *);
+    void (*spatial_step_f32)(const SpatialJob<float> &);
+    void (*spatial_step_f64)(const SpatialJob<double> &);
+    void (*wiener_f32)(const SpatialJob<float> &);
+    void (*wiener_f64)(const SpatialJob<double> &);
+};
+
+constexpr int64_t MAX_CHANNELS = 32;  // of the spatial kernels
+
+extern const Variant plain;
+#if defined(__x86_64__) || defined(__i386__)
+extern const Variant avx2, avx512;
+#endif
+
+}  // namespace nmfcore

@@ -1,0 +1,242 @@
+// The Python module nmfcore._native: checks shapes, chooses the instruction-set variant, calls its kernels.
+
+#include <complex>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/complex.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "kernels.hpp"
+
+namespace nb = nanobind;
+using namespace nmfcore;
+
+namespace {
+
+template <typename T> using In = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <typename T> using Out = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Table = nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+int threads() {
+#ifdef _OPENMP
+    return omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+std::vector<const Variant *> supported() {
+    std::vector<const Variant *> found;
+#if defined(NMFCORE_HAVE_AVX512) || defined(NMFCORE_HAVE_AVX2)
+    __builtin_cpu_init();
+#endif
+#if defined(NMFCORE_HAVE_AVX512)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        found.push_back(&avx512);
+#endif
+#if defined(NMFCORE_HAVE_AVX2)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(&avx2);
+#endif
+    found.push_back(&plain);
+    return found;
+}
+
+const Variant *variant = nullptr;  // the one in use
+
+const Variant &chosen() {
+    if (!variant) variant = supported().front();
+    return *variant;
+}
+
+void use(const std::string &name) {
+    for (const Variant *v : supported())
+        if (name == v->name) {
+            variant = v;
+            return;
+        }
+    throw nb::value_error(("instruction set '" + name + "' is not supported by this processor or build").c_str());
+}
+
+void need(bool condition, const char *message) {
+    if (!condition) throw nb::value_error(message);
+}
+
+// The table's problems must lie within the buffers: nothing outside is read or written, whatever Python passes.
+template <typename T>
+FactorJob<T> job_of(const Table &table, const In<T> &V, const In<T> &Wt, size_t h_size, double beta, const In<double> &floor,
+                    const std::optional<In<T>> &weights) {
+    need(table.shape(1) == sizeof(Problem) / sizeof(int64_t), "table must have nine columns");
+    need(floor.size() == table.shape(0), "floor must have one value per problem");
+    FactorJob<T> job{};
+    job.problems = reinterpret_cast<const Problem *>(table.data());
+    job.count = int64_t(table.shape(0));
+    for (int64_t b = 0; b < job.count; ++b) {
+        const Problem &p = job.problems[b];
+        need(p.F > 0 && p.N > 0 && p.K > 0 && p.k0 >= 0 && p.k0 <= p.k1 && p.k1 <= p.K, "table has an impossible shape");
+        need(p.v_at >= 0 && p.v_at + p.F * p.N <= int64_t(V.size()), "a problem lies outside V");
+        need(p.w_at >= 0 && p.w_at + p.F * p.K <= int64_t(Wt.size()), "a problem lies outside Wt");
+        need(p.h_at >= 0 && p.h_at + p.K * p.N <= int64_t(h_size), "a problem lies outside H");
+    }
+    if (weights) need(weights->size() == V.size(), "weights must be as large as V");
+    job.V = V.data();
+    job.Wt = Wt.data();
+    job.weights = weights ? weights->data() : nullptr;
+    job.floor = floor.data();
+    job.beta = beta;
+    job.exponent = 1;
+    job.threads = threads();
+    return job;
+}
+
+void run(const FactorJob<float> &job) { chosen().update_f32(job); }
+void run(const FactorJob<double> &job) { chosen().update_f64(job); }
+void run(const FactorJob<float> &job, double *out) { chosen().divergence_f32(job, out); }
+void run(const FactorJob<double> &job, double *out) { chosen().divergence_f64(job, out); }
+
+template <typename T>
+void update(Table table, In<T> V, In<T> Wt, Out<T> H, double beta, In<double> floor, double exponent,
+            std::optional<In<T>> weights, std::optional<In<T>> add_neg, std::optional<In<T>> add_pos) {
+    FactorJob<T> job = job_of<T>(table, V, Wt, H.size(), beta, floor, weights);
+    for (const auto *add : {&add_neg, &add_pos})
+        if (*add)
+            for (int64_t b = 0; b < job.count; ++b) {
+                const Problem &p = job.problems[b];
+                need(p.row_at >= 0 && p.row_at + p.K <= int64_t((*add)->size()), "a problem lies outside add_neg or add_pos");
+            }
+    job.H = H.data();
+    job.exponent = exponent;
+    job.add_neg = add_neg ? add_neg->data() : nullptr;
+    job.add_pos = add_pos ? add_pos->data() : nullptr;
+    nb::gil_scoped_release release;
+    run(job);
+}
+
+template <typename T>
+void split_gradient(Table table, In<T> V, In<T> Wt, In<T> H, double beta, In<double> floor, std::optional<In<T>> weights,
+                    Out<T> neg, Out<T> pos) {
+    FactorJob<T> job = job_of<T>(table, V, Wt, H.size(), beta, floor, weights);
+    need(neg.size() == H.size() && pos.size() == H.size(), "neg and pos must be as large as H");
+    job.H = const_cast<T *>(H.data());  // read only: neg and pos are set
+    job.neg = neg.data();
+    job.pos = pos.data();
+    nb::gil_scoped_release release;
+    run(job);
+}
+
+template <typename T>
+void divergence(Table table, In<T> V, In<T> Wt, In<T> H, double beta, In<double> floor, std::optional<In<T>> weights,
+                Out<double> values) {
+    FactorJob<T> job = job_of<T>(table, V, Wt, H.size(), beta, floor, weights);
+    need(int64_t(values.size()) == job.count, "values must have one entry per problem");
+    job.H = const_cast<T *>(H.data());
+    nb::gil_scoped_release release;
+    run(job, values.data());
+}
+
+template <typename C> using Real = typename C::value_type;
+template <typename C> using Mixture = nb::ndarray<const C, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+template <typename C> using Covariances = nb::ndarray<C, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+template <typename T> using Variances = nb::ndarray<T, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+template <typename T>
+SpatialJob<T> spatial_job(const Mixture<std::complex<T>> &X, size_t sources, const int64_t *v_shape,
+                          const Covariances<const std::complex<double>> &R) {
+    SpatialJob<T> job{};
+    job.channels = int64_t(X.shape(0));
+    job.F = int64_t(X.shape(1));
+    job.N = int64_t(X.shape(2));
+    job.sources = int64_t(sources);
+    need(job.channels <= MAX_CHANNELS, "the compiled spatial kernels take at most 32 channels");
+    need(v_shape[1] == job.F && v_shape[2] == job.N, "v must have the bins and frames of X");
+    need(int64_t(R.shape(0)) == job.sources && int64_t(R.shape(1)) == job.F && int64_t(R.shape(2)) == job.channels &&
+             int64_t(R.shape(3)) == job.channels, "R must be (J, F, I, I)");
+    job.X = reinterpret_cast<const T *>(X.data());
+    job.R = reinterpret_cast<const double *>(R.data());
+    job.threads = threads();
+    return job;
+}
+
+void run_step(const SpatialJob<float> &job) { chosen().spatial_step_f32(job); }
+void run_step(const SpatialJob<double> &job) { chosen().spatial_step_f64(job); }
+void run_filter(const SpatialJob<float> &job) { chosen().wiener_f32(job); }
+void run_filter(const SpatialJob<double> &job) { chosen().wiener_f64(job); }
+
+template <typename T>
+double spatial_step(Mixture<std::complex<T>> X, Variances<T> v, Covariances<const std::complex<double>> R,
+                    Covariances<std::complex<double>> R_new, std::optional<Variances<const T>> psi) {
+    const int64_t shape[] = {int64_t(v.shape(0)), int64_t(v.shape(1)), int64_t(v.shape(2))};
+    SpatialJob<T> job = spatial_job<T>(X, v.shape(0), shape, R);
+    need(R_new.size() == R.size(), "R_new must be as large as R");
+    if (psi) need(int64_t(psi->size()) == job.channels * job.channels * job.F * job.N, "psi must be (I², F, N)");
+    std::vector<double> value(size_t(job.F), 0.0);
+    job.psi = psi ? psi->data() : nullptr;
+    job.v = v.data();
+    job.R_new = reinterpret_cast<double *>(R_new.data());
+    job.log_likelihood = value.data();
+    {
+        nb::gil_scoped_release release;
+        run_step(job);
+    }
+    double total = 0;  // in a fixed order
+    for (double one : value) total += one;
+    return total;
+}
+
+template <typename T>
+void wiener(Mixture<std::complex<T>> X, Variances<const T> v, Covariances<const std::complex<double>> R,
+            Covariances<std::complex<T>> images) {
+    const int64_t shape[] = {int64_t(v.shape(0)), int64_t(v.shape(1)), int64_t(v.shape(2))};
+    SpatialJob<T> job = spatial_job<T>(X, v.shape(0), shape, R);
+    need(int64_t(images.size()) == job.sources * job.channels * job.F * job.N, "images must be (J, I, F, N)");
+    job.v = const_cast<T *>(v.data());  // read only
+    job.images = reinterpret_cast<T *>(images.data());
+    nb::gil_scoped_release release;
+    run_filter(job);
+}
+
+template <typename T> void define(nb::module_ &m) {
+    using namespace nb::literals;
+    // noconvert: an array of the wrong kind must fail, not be copied silently.
+    m.def("update", &update<T>, nb::arg("table").noconvert(), nb::arg("V").noconvert(), nb::arg("Wt").noconvert(),
+          nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(), "exponent"_a,
+          nb::arg("weights").noconvert().none(), nb::arg("add_neg").noconvert().none(), nb::arg("add_pos").noconvert().none());
+    m.def("split_gradient", &split_gradient<T>, nb::arg("table").noconvert(), nb::arg("V").noconvert(),
+          nb::arg("Wt").noconvert(), nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(),
+          nb::arg("weights").noconvert().none(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert());
+    m.def("divergence", &divergence<T>, nb::arg("table").noconvert(), nb::arg("V").noconvert(), nb::arg("Wt").noconvert(),
+          nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(), nb::arg("weights").noconvert().none(),
+          nb::arg("values").noconvert());
+    m.def("spatial_step", &spatial_step<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(), nb::arg("R").noconvert(),
+          nb::arg("R_new").noconvert(), nb::arg("psi").noconvert().none());
+    m.def("wiener", &wiener<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(), nb::arg("R").noconvert(),
+          nb::arg("images").noconvert());
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+    define<float>(m);
+    define<double>(m);
+    m.def("threads", &threads);
+    m.def("instruction_sets", [] {
+        std::vector<std::string> names;
+        for (const Variant *v : supported()) names.push_back(v->name);
+        return names;
+    });
+    m.def("instruction_set", [] { return std::string(chosen().name); });
+    m.def("use_instruction_set", &use);
+    m.attr("MAX_CHANNELS") = MAX_CHANNELS;
+}

@@ -1,0 +1,395 @@
+"""The one loop: β-NMF of a batch by multiplicative updates, with penalties, fixed slices, stopping and restarts.
+
+Each model of the papers is this loop with other arguments: which slices are free, which penalties act. Stopping,
+history, checks and the compaction of finished problems exist here and nowhere else.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from nmfcore import backends, layout
+from nmfcore.divergence import as_beta, as_exponent
+from nmfcore.init import initial_factors
+from nmfcore.layout import H_AT, K0, K1, ROW_AT, V_AT, W_AT, F, K, Matrices, N, Table
+from nmfcore.penalties import Penalty
+
+Array = NDArray[Any]
+Callback = Callable[[int, NDArray[np.float64]], Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A factorization V ≈ W H, in the form in which V was given (matrix, batch or list).
+
+    Attributes:
+        W: patterns (…, F, K), ≥ 0.
+        H: activations (…, K, N), ≥ 0.
+        objective: D_β(V | WH) plus the penalties, of each problem.
+        n_iter: iterations done on each problem.
+        status: ``"converged"`` (relative decrease below `tol`), ``"max_iter"`` or ``"stopped"`` (by the callback).
+        history: (iteration, objectives of all problems) at every check; the loop checks only with a `tol` or callback.
+    """
+
+    W: Any
+    H: Any
+    objective: Any
+    n_iter: Any
+    status: Any
+    history: tuple[tuple[int, NDArray[np.float64]], ...]
+
+
+def nmf(
+    V: ArrayLike | Sequence[ArrayLike],
+    n_components: int | Sequence[int] | None = None,
+    *,
+    beta: float | str = 1.0,
+    W: Any = None,
+    H: Any = None,
+    free_w: Any = True,
+    free_h: Any = True,
+    weights: Any = None,
+    penalties: Sequence[Penalty] = (),
+    init: str = "random",
+    exponent: float | str = "mm",
+    normalize: bool = False,
+    n_iter: int = 200,
+    tol: float = 0.0,
+    check_every: int = 10,
+    n_restarts: int = 1,
+    seed: int | np.random.Generator | None = None,
+    device: str = "auto",
+    backend: str = "auto",
+    dtype: DTypeLike | None = None,
+    callback: Callback | None = None,
+) -> Result:
+    """Factorize V ≈ W H ≥ 0 under a β-divergence: one matrix, a batch, or a ragged list of matrices.
+
+    Multiplicative updates (Lee and Seung 2001; Févotte and Idier 2011): H, then W, `n_iter` times. With
+    ``exponent="mm"`` the objective never increases, for any β, and with the penalties that say so.
+
+    Args:
+        V: nonnegative (F, N), (…, F, N), or a list of (F_b, N_b). Not changed.
+        n_components: K, or one K per problem; may be left out where W or H is given.
+        beta: 2 Euclidean, 1 Kullback–Leibler, 0 Itakura–Saito, any other real number, or scikit-learn's name for it.
+            For β ≤ 0 the divergence is infinite at V = 0; entries below 1e-14 of the largest are taken as that.
+        W: initial (or fixed) patterns, in the form of V: (…, F, K).
+        H: initial (or fixed) activations (…, K, N). Exact zeros stay zero: a mask of activity is given so.
+        free_w: which columns of W are updated: True, False, a slice, or a boolean mask of length K.
+        free_h: which rows of H are updated, likewise.
+        weights: a nonnegative weight per entry of V, in its form; 0 marks a missing entry.
+        penalties: from :mod:`nmfcore.penalties`; they act on every problem of the batch.
+        init: ``"random"``, ``"nndsvd"`` or ``"nndsvda"``, for factors that are not given.
+        exponent: ``"mm"``, ``"mu"`` (1: faster, monotone in practice for 0 ≤ β ≤ 2) or a number in (0, 1].
+        normalize: keep free columns of W at sum 1, their scale moved into H, after every iteration.
+        n_iter: the most iterations.
+        tol: a problem stops by itself once ten iterations (`check_every`) lower its objective by less than
+            `tol` times its first one. 0 never stops.
+        n_restarts: independent random starts of each problem, run as one batch; the best is returned.
+        seed: an integer or Generator; the same seed gives the same result on the same backend.
+        device: ``"auto"`` or ``"cpu"``.
+        backend: ``"auto"``, ``"native"``, ``"jit"`` or ``"reference"``.
+        dtype: of the computation: float32 or float64. None keeps float32, anything else becomes float64.
+        callback: called as ``callback(iteration, objectives)`` at every check; a true answer stops the loop.
+
+    Returns:
+        A :class:`Result`; W and H are new arrays in the form of V.
+
+    Raises:
+        ValueError: naming the argument, its value and the remedy.
+
+    >>> rng = np.random.default_rng(0)
+    >>> V = rng.random((6, 2)) @ rng.random((2, 9))
+    >>> fit = nmf(V, 2, beta=1, n_iter=500, seed=0)
+    >>> bool(np.abs(V - fit.W @ fit.H).max() < 0.01)
+    True
+    >>> many = nmf([V, V[:, :5]], 2, seed=0)  # a ragged batch
+    >>> [h.shape for h in many.H]
+    [(2, 9), (2, 5)]
+    """
+    beta = as_beta(beta)
+    gamma = as_exponent(exponent, beta)
+    _check_counts(n_iter=n_iter, check_every=check_every, n_restarts=n_restarts)
+    if not tol >= 0:
+        raise ValueError(f"tol={tol!r} must be ≥ 0.")
+    engine = backends.get(backend, device)
+    wanted = _dtype(dtype) if engine.name != "reference" else np.dtype(np.float64)
+
+    given = Matrices.of(V, "V", wanted)
+    given.check_nonnegative("V")
+    entry_weights = None
+    if weights is not None:
+        entry_weights = Matrices.of(weights, "weights", given.flat.dtype)
+        entry_weights.check_nonnegative("weights")
+        if entry_weights.shapes != given.shapes:
+            raise ValueError("weights must have the shape of V, entry for entry.")
+
+    start_w, start_h = (
+        None if value is None else given.form.unpack(value, name, len(given.shapes))
+        for value, name in ((W, "W"), (H, "H"))
+    )
+    ranks = _ranks(n_components, start_w, start_h, len(given.shapes))
+    table = layout.make_table(given.shapes, ranks, n_restarts)
+    peak = np.repeat([float(piece.max()) for piece in given.pieces()], n_restarts)
+    scale = _rescaling(peak, beta, given.flat.dtype, penalties)
+    if scale is not None:
+        given = _times(given, scale[::n_restarts])
+
+    rng = np.random.default_rng(seed)
+    state = _State(
+        table=table,
+        Wt=np.empty(int(np.sum(table[:, K] * table[:, F])), given.flat.dtype),
+        H=np.empty(int(np.sum(table[:, K] * table[:, N])), given.flat.dtype),
+    )
+    pieces = given.pieces()
+    for b in range(len(table)):
+        source = b // n_restarts
+        w, h = state.factors(b)
+        w0 = None if start_w is None else np.asarray(start_w[source], np.float64)
+        h0 = None if start_h is None else np.asarray(start_h[source], np.float64)
+        if w0 is None or h0 is None:
+            drawn_w, drawn_h = initial_factors(pieces[source], w.shape[0], init, rng)
+            w0 = drawn_w if w0 is None else w0 * (1 if scale is None else scale[b])
+            h0 = drawn_h if h0 is None else h0
+        elif scale is not None:
+            w0 = w0 * scale[b]
+        for name, value, shape in (("W", w0, w.shape[::-1]), ("H", h0, h.shape)):
+            if value.shape != shape:
+                raise ValueError(f"{name} has shape {value.shape} for a problem that needs {shape}.")
+            if not (np.isfinite(value).all() and value.min() >= 0):
+                raise ValueError(f"{name} must be finite and nonnegative.")
+        w[...], h[...] = w0.T, h0
+
+    floor = np.maximum(peak * (1 if scale is None else scale) * (1e-14 if beta < 1 else 1e-20), 1e-30)
+    sides = (
+        _Side(engine, "H", given, entry_weights, free_h, table, penalties),
+        _Side(engine, "W", given, entry_weights, free_w, table, penalties),
+    )
+
+    def objective(active: NDArray[np.intp]) -> NDArray[np.float64]:
+        rows = table[active]
+        u = None if entry_weights is None else entry_weights.flat
+        value = engine.divergence(rows, given.flat, state.Wt, state.H, beta, floor[active], u)
+        for penalty in penalties:
+            which = 1 if penalty.factor == "H" else 0
+            value += [penalty.value(state.factors(int(b))[which]) for b in active]
+        return value
+
+    active = np.arange(len(table))
+    done = np.full(len(table), n_iter)
+    status = np.full(len(table), "max_iter", dtype=object)
+    watch = tol > 0 or callback is not None
+    history: list[tuple[int, NDArray[np.float64]]] = []
+    if watch:
+        history.append((0, objective(active)))
+    for iteration in range(1, n_iter + 1):
+        for side in sides:
+            side.update(state, active, beta, gamma, floor)
+        if normalize:
+            _normalize(state, sides[1], active)
+        if not watch or (iteration % check_every and iteration != n_iter):
+            continue
+        value = history[-1][1].copy()
+        value[active] = objective(active)
+        stop = callback is not None and bool(callback(iteration, value))
+        settled = (history[-1][1] - value <= tol * np.abs(history[0][1]))[active] if tol > 0 else np.zeros(0, bool)
+        history.append((iteration, value))
+        if settled.any():
+            done[active[settled]] = iteration
+            status[active[settled]] = "converged"
+            active = active[~settled]
+        if stop:
+            done[active], status[active] = iteration, "stopped"
+        if stop or not len(active):
+            break
+
+    final = objective(np.arange(len(table)))
+    best = final.reshape(-1, n_restarts).argmin(1) + np.arange(0, len(table), n_restarts)
+    chosen = [state.factors(int(b)) for b in best]
+    unscale = np.ones(len(table)) if scale is None else 1 / scale
+    pack = given.form.pack
+    return Result(
+        W=pack([np.ascontiguousarray(w.T) * w.dtype.type(unscale[b]) for (w, _), b in zip(chosen, best, strict=True)]),
+        H=pack([h.copy() for _, h in chosen]),
+        objective=pack([float(final[b] * unscale[b] ** beta) for b in best]),
+        n_iter=pack([int(done[b]) for b in best]),
+        status=pack([str(status[b]) for b in best]),
+        history=tuple((i, value[best] * unscale[best] ** beta) for i, value in history),
+    )
+
+
+@dataclass(frozen=True)
+class _State:
+    """The factors of all problems, in flat buffers."""
+
+    table: Table
+    Wt: Array
+    H: Array
+
+    def factors(self, b: int) -> tuple[Array, Array]:
+        """Wt (K, F) and H (K, N) of problem b, as views."""
+        row = self.table[b].tolist()
+        return (
+            layout.view(self.Wt, row[W_AT], row[K], row[F]),
+            layout.view(self.H, row[H_AT], row[K], row[N]),
+        )
+
+
+class _Side:
+    """Everything the update of one factor needs: for W, the transposed problems."""
+
+    def __init__(
+        self,
+        engine: backends.Backend,
+        factor: str,
+        given: Matrices,
+        weights: Matrices | None,
+        free: Any,
+        table: Table,
+        penalties: Sequence[Penalty],
+    ) -> None:
+        self.engine = engine
+        self.factor = factor
+        self.penalties = [penalty for penalty in penalties if penalty.factor == factor]
+        self.table = table.copy() if factor == "H" else layout.transposed(table)
+        self.kept: list[tuple[int, NDArray[np.bool_]]] = []  # fixed rows inside K0:K1 of a problem
+        for b, row in enumerate(self.table):
+            mask = _free_mask(free, int(row[K]), f"free_{factor.lower()}")
+            used = np.flatnonzero(mask)
+            row[K0], row[K1] = (used[0], used[-1] + 1) if len(used) else (0, 0)
+            fixed = ~mask[row[K0] : row[K1]]
+            if fixed.any():
+                self.kept.append((b, fixed))
+        self.idle = bool((self.table[:, K0] == self.table[:, K1]).all())
+        if factor == "W" and not self.idle:
+            # A transposed copy once, instead of strided reads in every iteration.
+            given = given.transposed()
+            weights = None if weights is None else weights.transposed()
+        self.V = given.flat
+        self.weights = None if weights is None else weights.flat
+
+    def update(self, state: _State, active: NDArray[np.intp], beta: float, gamma: float, floor: Array) -> None:
+        if self.idle:
+            return
+        table = self.table[active]
+        Wt, H = (state.Wt, state.H) if self.factor == "H" else (state.H, state.Wt)
+        saved = [(b, fixed, self._rows(H, b)[fixed].copy()) for b, fixed in self.kept]
+        low = floor[active]
+        add_neg, add_pos, per_row = self._penalties(H, active)
+        if per_row:
+            self.engine.update(table, self.V, Wt, H, beta, low, gamma, self.weights, add_neg, add_pos)
+        else:
+            neg, pos = self.engine.split_gradient(table, self.V, Wt, H, beta, low, self.weights)
+            neg += 0 if add_neg is None else add_neg
+            pos += 0 if add_pos is None else add_pos
+            self.engine.scale(table, H, neg, pos, gamma)
+        for b, fixed, rows in saved:
+            self._rows(H, b)[fixed] = rows
+
+    def _rows(self, H: Array, b: int) -> Array:
+        row = self.table[b].tolist()
+        return layout.view(H, row[H_AT], row[K], row[N])[row[K0] : row[K1]]
+
+    def _penalties(self, H: Array, active: NDArray[np.intp]) -> tuple[Array | None, Array | None, bool]:
+        """What all penalties add to the two parts: one value per row where they can, else one per entry."""
+        if not self.penalties:
+            return None, None, True
+        parts = []
+        for row in self.table[active].tolist():
+            h = layout.view(H, row[H_AT], row[K], row[N])
+            parts += [(row, *penalty.split(h)) for penalty in self.penalties]
+        per_row = all(part is None or part.shape[1] == 1 for _, *both in parts for part in both)
+        size = int(self.table[:, K].sum()) if per_row else len(H)
+        sums = []
+        for which in (1, 2):
+            if all(part[which] is None for part in parts):
+                sums.append(None)
+                continue
+            flat = np.zeros(size, H.dtype)
+            for part in parts:
+                row, value = part[0], part[which]
+                if value is not None:
+                    at, width = (row[ROW_AT], 1) if per_row else (row[H_AT], row[N])
+                    layout.view(flat, at, row[K], width)[...] += value
+            sums.append(flat)
+        return sums[0], sums[1], per_row
+
+
+def _normalize(state: _State, side: _Side, active: NDArray[np.intp]) -> None:
+    """Free columns of W to sum 1, their scale into H; WH does not change."""
+    for b in active.tolist():
+        wt, h = state.factors(b)
+        rows = slice(*side.table[b, [K0, K1]].tolist())
+        size = wt[rows].sum(1, keepdims=True)
+        size[size == 0] = 1
+        wt[rows] /= size
+        h[rows] *= size
+
+
+def _check_counts(**counts: int) -> None:
+    for name, value in counts.items():
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"{name}={value!r} must be a whole number ≥ 1.")
+
+
+def _dtype(dtype: DTypeLike | None) -> np.dtype[Any] | None:
+    if dtype is None:
+        return None
+    out = np.dtype(dtype)
+    if out not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise ValueError(f"dtype={dtype!r} must be float32 or float64.")
+    return out
+
+
+def _ranks(n_components: Any, W: list[Any] | None, H: list[Any] | None, count: int) -> list[int]:
+    if n_components is None:
+        if W is not None:
+            return [int(np.shape(w)[1]) for w in W]
+        if H is not None:
+            return [int(np.shape(h)[0]) for h in H]
+        raise ValueError("n_components is needed where neither W nor H is given.")
+    ranks = [n_components] * count if np.ndim(n_components) == 0 else list(n_components)
+    if len(ranks) != count:
+        raise ValueError(f"n_components has {len(ranks)} entries for {count} problems.")
+    _check_counts(**{"n_components": min(ranks)})
+    return [int(rank) for rank in ranks]
+
+
+def _free_mask(free: Any, rank: int, name: str) -> NDArray[np.bool_]:
+    mask = np.zeros(rank, bool)
+    if isinstance(free, slice):
+        mask[free] = True
+    elif isinstance(free, (bool, np.bool_)):
+        mask[:] = free
+    else:
+        given = np.asarray(free)
+        if given.dtype != bool or given.shape != (rank,):
+            raise ValueError(f"{name} must be True, False, a slice or a boolean mask of length {rank}.")
+        mask = given
+    return mask
+
+
+def _rescaling(
+    peak: NDArray[np.float64], beta: float, dtype: np.dtype[Any], penalties: Sequence[Penalty]
+) -> NDArray[np.float64] | None:
+    """Powers of two that bring extreme levels within the range of the number type, or None where none is needed.
+
+    Powers of Λ overflow float32 long before V does. Penalties weigh against D, whose size follows that of V as
+    V^β; so with penalties only β = 0 may be rescaled.
+    """
+    if penalties and beta != 0:
+        return None
+    powers = np.where(peak > 0, -np.frexp(peak)[1], 0)
+    limit = 40 if dtype == np.float32 else 300
+    if not 0 <= beta <= 2:
+        limit //= int(np.ceil(abs(beta))) + 1
+    powers[np.abs(powers) <= limit] = 0
+    return np.ldexp(1.0, powers) if powers.any() else None
+
+
+def _times(given: Matrices, factors: NDArray[np.float64]) -> Matrices:
+    scaled = [piece * piece.dtype.type(factor) for piece, factor in zip(given.pieces(), factors, strict=True)]
+    return Matrices(np.concatenate([piece.reshape(-1) for piece in scaled]), given.shapes, given.form)

@@ -1,0 +1,52 @@
+"""The multichannel Wiener filter."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nmfcore import backends
+
+
+def wiener(X: ArrayLike, v: ArrayLike, R: ArrayLike, *, backend: str = "auto") -> NDArray[Any]:
+    """Source images ĉ_j = v_j R_j Σ_x⁻¹ x at every channel, (J, I, F, N); they sum to X.
+
+    Duong et al. (P2, eq. 9).
+
+    Args:
+        X: mixture (I, F, N), complex.
+        v: variances (J, F, N) ≥ 0.
+        R: spatial covariances (J, F, I, I), Hermitian, positive definite.
+        backend: as in :func:`nmfcore.nmf`.
+
+    >>> X = np.ones((2, 3, 4), complex)
+    >>> images = wiener(X, np.ones((2, 3, 4)), np.tile(np.eye(2), (2, 3, 1, 1)))
+    >>> bool(np.allclose(images.sum(0), X)), images.shape
+    (True, (2, 2, 3, 4))
+    """
+    X = as_mixture(X)
+    R = np.ascontiguousarray(R, np.complex128)
+    variance = np.array(v, X.real.dtype, order="C")  # a copy: floored below
+    if variance.shape[1:] != X.shape[1:] or R.shape != (len(variance), X.shape[1], len(X), len(X)):
+        raise ValueError(
+            f"v {variance.shape} and R {R.shape} do not fit X {X.shape}; they must be (J, F, N) and (J, F, I, I)."
+        )
+    np.maximum(variance, np.finfo(variance.dtype).tiny * 1e4, out=variance)
+    engine = backends.get(backend)
+    images = engine.wiener(X, variance, R)
+    # What rounding left over is shared equally, so that the images add up to the mixture.
+    images += (X - images.sum(0)) / len(variance)
+    return images
+
+
+def as_mixture(X: ArrayLike) -> NDArray[Any]:
+    """A checked mixture (I, F, N); complex64 stays, everything else becomes complex128."""
+    X = np.asarray(X)
+    if X.ndim != 3 or X.dtype.kind != "c" or X.size == 0:
+        raise ValueError(
+            f"X must be a complex spectrogram (I, F, N), channels first; got shape {X.shape}, dtype {X.dtype}."
+        )
+    X = np.ascontiguousarray(X, X.dtype if X.dtype == np.complex64 else np.complex128)
+    if not np.isfinite(X.real).all() or not np.isfinite(X.imag).all():
+        raise ValueError("X contains NaN or infinity; remove those samples before the transform.")
+    return X

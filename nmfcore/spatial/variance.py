@@ -1,0 +1,155 @@
+"""The spectral part of the M step: what constrains the variances v (J, F, N) between two spatial steps.
+
+One class per variance model; each gives a start and turns the unconstrained variances of an EM iteration into
+constrained ones.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmfcore.models.dictionary import Dictionary
+from nmfcore.penalties import GroupSparsity
+from nmfcore.solve import nmf
+
+Array = NDArray[Any]
+
+
+class VarianceModel(Protocol):
+    """How the variances of the sources are constrained."""
+
+    sources: tuple[str, ...]
+
+    def start(self, power: Array) -> Array:
+        """Initial variances (J, F, N) for a mixture of channel-mean power (F, N)."""
+
+    def constrain(self, v: Array) -> Array:
+        """Constrained variances (J, F, N) from those of the spatial step."""
+
+
+class Free:
+    """No constraint: every bin and frame has its own variance (Duong, Vincent and Gribonval 2010)."""
+
+    def __init__(self, sources: tuple[str, ...], rng: np.random.Generator) -> None:
+        self.sources = sources
+        self.rng = rng
+
+    def start(self, power: Array) -> Array:
+        share = self.rng.uniform(0.5, 1.5, (len(self.sources), *power.shape))
+        out: Array = (share / share.sum(0) * power).astype(power.dtype)
+        return out
+
+    def constrain(self, v: Array) -> Array:
+        return v
+
+
+class SourceNMF:
+    """v_j ≈ W_j H_j, learned without examples: the baseline of Arberet et al. (2010)."""
+
+    def __init__(
+        self, sources: tuple[str, ...], rank: int, n_inner: int, rng: np.random.Generator, backend: str
+    ) -> None:
+        self.sources = sources
+        self.rank, self.n_inner, self.rng, self.backend = rank, n_inner, rng, backend
+
+    def start(self, power: Array) -> Array:
+        count, (bins, frames) = len(self.sources), power.shape
+        level = power.mean() / self.rank / count
+        self.W = self.rng.uniform(0.5, 1.5, (count, bins, self.rank)).astype(power.dtype)
+        self.H = (level * self.rng.uniform(0.5, 1.5, (count, self.rank, frames))).astype(power.dtype)
+        return self.W @ self.H
+
+    def constrain(self, v: Array) -> Array:
+        fit = nmf(
+            v, beta=0, W=self.W, H=self.H, n_iter=self.n_inner, normalize=True, backend=self.backend
+        )
+        self.W, self.H = fit.W, fit.H
+        return self.W @ self.H
+
+
+class Denoising:
+    """v_j ≈ U_j H_j with trained patterns and mixed sparsity, each source for itself (P2, eq. 22)."""
+
+    def __init__(
+        self, dictionary: Dictionary, lam: float, mix: float, n_inner: int, rng: np.random.Generator, backend: str
+    ) -> None:
+        self.sources = dictionary.sources
+        self.n_inner, self.rng, self.backend = n_inner, rng, backend
+        self.parts = [Separation(_only(dictionary, s), {}, lam, mix, n_inner, rng, backend) for s in self.sources]
+
+    def start(self, power: Array) -> Array:
+        return np.concatenate([part.start(power / len(self.parts)) for part in self.parts])
+
+    def constrain(self, v: Array) -> Array:
+        return np.concatenate([part.constrain(v[j : j + 1]) for j, part in enumerate(self.parts)])
+
+
+class Separation:
+    """Σ_j v_j ≈ U H with the patterns of all sources at once, then v_j = U_j H_j (P2, eq. 24, Algorithm 1).
+
+    `free` adds patterns that are learned from the mixture itself, to a source of the dictionary (what its examples
+    lack) or under a new name (a source without examples).
+    """
+
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        free: Mapping[str, int],
+        lam: float,
+        mix: float,
+        n_inner: int,
+        rng: np.random.Generator,
+        backend: str,
+    ) -> None:
+        self.sources = dictionary.sources + tuple(name for name in free if name not in dictionary.sources)
+        self.dictionary, self.free = dictionary, free
+        self.n_inner, self.rng, self.backend = n_inner, rng, backend
+        self.penalties = [GroupSparsity(dictionary.groups, lam, kind="mixed", mix=mix)] if lam > 0 else []
+        self.known = dictionary.W.shape[1]
+        self.members: dict[str, NDArray[np.intp]] = {}
+        column = self.known
+        for name in self.sources:
+            trained = dictionary.rows(name) if name in dictionary.blocks else slice(0, 0)
+            learned = np.arange(column, column + free.get(name, 0))
+            self.members[name] = np.concatenate([np.arange(trained.start, trained.stop), learned])
+            column += len(learned)
+        self.rank = column
+
+    def start(self, power: Array) -> Array:
+        bins, frames = power.shape
+        learned = self.rng.uniform(0.5, 1.5, (bins, self.rank - self.known)) / bins
+        self.W = np.hstack([self.dictionary.W, learned]).astype(power.dtype)
+        level = power.mean() * bins / self.rank
+        self.H = (level * self.rng.uniform(0.5, 1.5, (self.rank, frames))).astype(power.dtype)
+        return self._variances()
+
+    def constrain(self, v: Array) -> Array:
+        return self.explain(v.sum(0), self.n_inner)
+
+    def explain(self, total: Array, n_iter: int) -> Array:
+        """Fit the activations (and free patterns) to a total variance (F, N); returns the sources' shares."""
+        fit = nmf(
+            total,
+            beta=0,
+            W=self.W,
+            H=self.H,
+            free_w=slice(self.known, None),
+            penalties=self.penalties,
+            normalize=self.rank > self.known,
+            n_iter=n_iter,
+            backend=self.backend,
+        )
+        self.W, self.H = fit.W, fit.H
+        return self._variances()
+
+    def _variances(self) -> Array:
+        return np.stack([self.W[:, self.members[s]] @ self.H[self.members[s]] for s in self.sources])
+
+
+def _only(dictionary: Dictionary, source: str) -> Dictionary:
+    """The part of a dictionary that belongs to one source."""
+    rows = dictionary.rows(source)
+    blocks = tuple(slice(b.start - rows.start, b.stop - rows.start) for b in dictionary.blocks[source])
+    return Dictionary(dictionary.W[:, rows], (source,), {source: blocks})
