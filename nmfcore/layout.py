@@ -108,8 +108,14 @@ class Matrices:
         ((2, 3), (2, 5))
         """
         form = Form(None)
-        if isinstance(value, (list, tuple)) and value and all(np.ndim(piece) == 2 for piece in value):
+        if isinstance(value, (list, tuple)) and any(np.ndim(piece) == 2 for piece in value):
             pieces = [np.asarray(piece) for piece in value]
+            for b, piece in enumerate(pieces):
+                if piece.ndim != 2 or piece.dtype.kind not in "fiub":
+                    raise ValueError(
+                        f"{name} must be a list of real matrices; number {b} has shape {piece.shape}, "
+                        f"dtype {piece.dtype}."
+                    )
             wanted = dtype or working_dtype(*pieces)
             flat = np.concatenate([np.ascontiguousarray(piece, wanted).reshape(-1) for piece in pieces])
             shapes = tuple((int(piece.shape[0]), int(piece.shape[1])) for piece in pieces)

@@ -84,7 +84,8 @@ def nmf(
         penalties: from :mod:`nmfcore.penalties`; they act on every problem of the batch.
         init: ``"random"``, ``"nndsvd"`` or ``"nndsvda"``, for factors that are not given.
         exponent: ``"mm"``, ``"mu"`` (1: faster, monotone in practice for 0 ≤ β ≤ 2) or a number in (0, 1].
-        normalize: keep free columns of W at sum 1, their scale moved into H, after every iteration.
+        normalize: keep columns of W at sum 1, their scale moved into H, after every iteration; of the components
+            that are free in both factors.
         n_iter: the most iterations.
         tol: a problem stops by itself once ten iterations (`check_every`) lower its objective by less than
             `tol` times its first one. 0 never stops.
@@ -112,11 +113,16 @@ def nmf(
     """
     beta = as_beta(beta)
     gamma = as_exponent(exponent, beta)
-    _check_counts(n_iter=n_iter, check_every=check_every, n_restarts=n_restarts)
+    check_counts(n_iter=n_iter, check_every=check_every, n_restarts=n_restarts)
     if not tol >= 0:
         raise ValueError(f"tol={tol!r} must be ≥ 0.")
+    for penalty in penalties:
+        if penalty.factor not in ("W", "H"):
+            raise ValueError(f"penalties: {penalty!r} acts on factor {penalty.factor!r}, which is neither 'W' nor 'H'.")
     engine = backends.get(backend, device)
-    wanted = _dtype(dtype) if engine.name != "reference" else np.dtype(np.float64)
+    wanted = _dtype(dtype)
+    if engine.name == "reference":
+        wanted = np.dtype(np.float64)
 
     given = Matrices.of(V, "V", wanted)
     given.check_nonnegative("V")
@@ -163,11 +169,14 @@ def nmf(
                 raise ValueError(f"{name} must be finite and nonnegative.")
         w[...], h[...] = w0.T, h0
 
-    floor = np.maximum(peak * (1 if scale is None else scale) * (1e-14 if beta < 1 else 1e-20), 1e-30)
+    least = 1e-30 if given.flat.dtype == np.float32 else 1e-70
+    floor = np.maximum(peak * (1 if scale is None else scale) * (1e-14 if beta < 1 else 1e-20), least)
     sides = (
         _Side(engine, "H", given, entry_weights, free_h, table, penalties),
         _Side(engine, "W", given, entry_weights, free_w, table, penalties),
     )
+
+    movable = [_as_slice(w & h) for w, h in zip(sides[1].free, sides[0].free, strict=True)]
 
     def objective(active: NDArray[np.intp]) -> NDArray[np.float64]:
         rows = table[active]
@@ -189,7 +198,7 @@ def nmf(
         for side in sides:
             side.update(state, active, beta, gamma, floor)
         if normalize:
-            _normalize(state, sides[1], active)
+            _normalize(state, movable, active)
         if not watch or (iteration % check_every and iteration != n_iter):
             continue
         value = history[-1][1].copy()
@@ -255,9 +264,10 @@ class _Side:
         self.factor = factor
         self.penalties = [penalty for penalty in penalties if penalty.factor == factor]
         self.table = table.copy() if factor == "H" else layout.transposed(table)
+        self.free = [_free_mask(free, int(rank), f"free_{factor.lower()}") for rank in table[:, K]]
         self.kept: list[tuple[int, NDArray[np.bool_]]] = []  # fixed rows inside K0:K1 of a problem
         for b, row in enumerate(self.table):
-            mask = _free_mask(free, int(row[K]), f"free_{factor.lower()}")
+            mask = self.free[b]
             used = np.flatnonzero(mask)
             row[K0], row[K1] = (used[0], used[-1] + 1) if len(used) else (0, 0)
             fixed = ~mask[row[K0] : row[K1]]
@@ -318,18 +328,27 @@ class _Side:
         return sums[0], sums[1], per_row
 
 
-def _normalize(state: _State, side: _Side, active: NDArray[np.intp]) -> None:
-    """Free columns of W to sum 1, their scale into H; WH does not change."""
+def _as_slice(mask: NDArray[np.bool_]) -> slice | NDArray[np.bool_]:
+    """The rows of a mask as a slice where they are neighbours: indexing then copies nothing."""
+    used = np.flatnonzero(mask)
+    if len(used) and used[-1] - used[0] + 1 == len(used):
+        return slice(int(used[0]), int(used[-1]) + 1)
+    return mask
+
+
+def _normalize(state: _State, movable: list[slice | NDArray[np.bool_]], active: NDArray[np.intp]) -> None:
+    """Columns of W to sum 1, their scale into H, where both may move; WH does not change."""
     for b in active.tolist():
         wt, h = state.factors(b)
-        rows = slice(*side.table[b, [K0, K1]].tolist())
+        rows = movable[b]
         size = wt[rows].sum(1, keepdims=True)
         size[size == 0] = 1
         wt[rows] /= size
         h[rows] *= size
 
 
-def _check_counts(**counts: int) -> None:
+def check_counts(**counts: int) -> None:
+    """Raise unless every count is a whole number ≥ 1; the message names it."""
     for name, value in counts.items():
         if not isinstance(value, (int, np.integer)) or value < 1:
             raise ValueError(f"{name}={value!r} must be a whole number ≥ 1.")
@@ -354,7 +373,7 @@ def _ranks(n_components: Any, W: list[Any] | None, H: list[Any] | None, count: i
     ranks = [n_components] * count if np.ndim(n_components) == 0 else list(n_components)
     if len(ranks) != count:
         raise ValueError(f"n_components has {len(ranks)} entries for {count} problems.")
-    _check_counts(**{"n_components": min(ranks)})
+    check_counts(**{"n_components": min(ranks)})
     return [int(rank) for rank in ranks]
 
 
@@ -383,9 +402,10 @@ def _rescaling(
     if penalties and beta != 0:
         return None
     powers = np.where(peak > 0, -np.frexp(peak)[1], 0)
-    limit = 40 if dtype == np.float32 else 300
+    limit, most = (40, 120) if dtype == np.float32 else (150, 1000)
     if not 0 <= beta <= 2:
         limit //= int(np.ceil(abs(beta))) + 1
+    powers = np.clip(powers, -most, most)  # subnormal levels: the factor itself must not overflow
     powers[np.abs(powers) <= limit] = 0
     return np.ldexp(1.0, powers) if powers.any() else None
 

@@ -58,12 +58,20 @@ class Backend(Protocol):
         """D_β(V | WH) of each problem, accumulated in float64."""
 
     def spatial_step(
-        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
+        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None, keep_v: bool = False
     ) -> tuple[NDArray[np.complex128], float]:
-        """One EM iteration of the local Gaussian model; `v` (J, F, N) is updated in place.
+        """One EM iteration of the local Gaussian model; `v` (J, F, N) is updated in place unless `keep_v`.
 
         Returns the new R (J, F, I, I) and the log-likelihood of the parameters that came in. `psi` holds the
         locally averaged covariance as I² real planes (I², F, N), or is None for Ψ = x xᴴ.
+        """
+
+    def spatial_gradient(
+        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
+    ) -> tuple[Array, Array]:
+        """The negative and positive parts, (J, F, N), of the gradient of −log-likelihood in v.
+
+        neg = tr(R_j Σ_x⁻¹ Ψ Σ_x⁻¹), pos = tr(R_j Σ_x⁻¹).
         """
 
     def wiener(self, X: Array, v: Array, R: NDArray[np.complex128]) -> Array:

@@ -6,10 +6,12 @@ arithmetic is float64 whatever the type of the arrays, so that powers of Λ stay
 :mod:`nmfcore.backends.native` for the fast form of the same loops.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import get_num_threads, njit, prange, set_num_threads
 from numpy.typing import NDArray
 
 from nmfcore.backends import composed
@@ -17,6 +19,7 @@ from nmfcore.layout import H_AT, K0, K1, ROW_AT, V_AT, W_AT, Array, F, K, N, Tab
 
 PANEL = 64  # columns of H that are updated together
 TILE = 32  # rows of Λ that are held at once
+SMALL = 1 << 17  # multiply-adds below which threads cost more than they bring
 RIDGE = 1e-12  # added to the new R relative to its trace, before its inversion
 
 # Contraction to fused multiply-adds is allowed; NaN, infinity and the order of sums keep their meaning.
@@ -40,7 +43,10 @@ class Jit:
         weights: Array | None = None,
     ) -> tuple[Array, Array]:
         neg, pos = np.zeros_like(H), np.zeros_like(H)
-        _sweep(*_arguments(table, V, Wt, weights, beta, floor), H, 0.0, _none(H), _none(H), neg, pos)
+        nothing = _read_only(_none(H))
+        given = _arguments(table, V, Wt, weights, beta, floor)
+        with _threads(_work(table)):
+            _sweep(*given, np.require(H, requirements="W"), 0.0, nothing, nothing, neg, pos)
         return neg, pos
 
     def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
@@ -59,10 +65,10 @@ class Jit:
         add_neg: Array | None = None,
         add_pos: Array | None = None,
     ) -> None:
-        added = [_none(H) if rows is None else rows for rows in (add_neg, add_pos)]
-        _sweep(
-            *_arguments(table, V, Wt, weights, beta, floor), H, float(exponent), *added, _none(H), _none(H)
-        )
+        added = [_read_only(_none(H) if rows is None else rows) for rows in (add_neg, add_pos)]
+        given = _arguments(table, V, Wt, weights, beta, floor)
+        with _threads(_work(table)):
+            _sweep(*given, H, float(exponent), *added, _none(H), _none(H))
 
     def divergence(
         self,
@@ -75,20 +81,36 @@ class Jit:
         weights: Array | None = None,
     ) -> NDArray[np.float64]:
         items, *rest = _arguments(table, V, Wt, weights, beta, floor, every=True)
+        with _threads(_work(table)):
+            parts = _divergences(items, *rest, _read_only(H))
         out = np.zeros(len(table))
-        np.add.at(out, items[:, 0], _divergences(items, *rest, _read_only(H)))
+        np.add.at(out, items[:, 0], parts)
         return out
 
     def spatial_step(
-        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
+        self,
+        X: Array,
+        v: Array,
+        R: NDArray[np.complex128],
+        psi: Array | None = None,
+        keep_v: bool = False,
     ) -> tuple[NDArray[np.complex128], float]:
-        planes = np.zeros((0, 0, 0), X.real.dtype) if psi is None else psi
-        new, values = _em(_read_only(X), v, _read_only(R), _read_only(planes))
+        with _threads(v.size * len(X) ** 3):
+            new, values = _em(_read_only(X), v, _read_only(R), _planes(X, psi), keep_v)
         return new, float(values.sum())
+
+    def spatial_gradient(
+        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
+    ) -> tuple[Array, Array]:
+        neg, pos = np.empty_like(v), np.empty_like(v)
+        with _threads(v.size * len(X) ** 3):
+            _gradients(_read_only(X), _read_only(v), _read_only(R), _planes(X, psi), neg, pos)
+        return neg, pos
 
     def wiener(self, X: Array, v: Array, R: NDArray[np.complex128]) -> Array:
         out = np.empty((len(v), *X.shape), X.dtype)
-        _images(_read_only(X), _read_only(v), _read_only(R), out)
+        with _threads(v.size * len(X) ** 3):
+            _images(_read_only(X), _read_only(v), _read_only(R), out)
         return out
 
 
@@ -97,6 +119,25 @@ def _read_only(array: Array) -> Array:
     out = np.ascontiguousarray(array).view()
     out.flags.writeable = False
     return out
+
+
+@contextmanager
+def _threads(work: int) -> Iterator[None]:
+    """One thread for small jobs: waking the others would take longer."""
+    before = get_num_threads()
+    set_num_threads(before if work >= SMALL else 1)
+    try:
+        yield
+    finally:
+        set_num_threads(before)
+
+
+def _work(table: Table) -> int:
+    return int((table[:, F] * table[:, N] * table[:, K]).sum())
+
+
+def _planes(X: Array, psi: Array | None) -> Array:
+    return _read_only(np.zeros((0, 0, 0), X.real.dtype) if psi is None else psi)
 
 
 def _none(like: Array) -> Array:
@@ -290,14 +331,15 @@ def _distance(v: Any, lam: Any, beta: float) -> Any:
 def _invert(A: Array, L: Array, out: Array) -> float:
     """Inverse of a Hermitian positive definite matrix by its Cholesky factor; returns log det A.
 
-    A pivot that rounding has eaten counts as 1e-15 of its diagonal entry, so that a singular matrix gives
-    large numbers, not infinite ones.
+    A pivot that rounding has eaten counts as 1e-15 of the largest diagonal entry, so that a singular matrix
+    gives large numbers, not infinite ones.
     """
     size = A.shape[0]
-    value = 0.0
+    value, least = 0.0, 1e-290
+    for j in range(size):
+        least = max(least, 1e-15 * A[j, j].real)
     for j in range(size):
         d = A[j, j].real
-        least = max(1e-15 * d, 1e-290)
         for k in range(j):
             d -= L[j, k].real ** 2 + L[j, k].imag ** 2
         d = max(d, least)
@@ -382,8 +424,8 @@ def _empirical_covariance(X: Array, psi: Array, f: int, n: int, out: Array) -> N
 
 
 @_serial
-def _em_bin(f: int, X: Array, v: Array, R: Array, psi: Array, new: Array) -> float:
-    """New R of one bin, and its log-likelihood; `v` changes in place.
+def _em_bin(f: int, X: Array, v: Array, R: Array, psi: Array, keep_v: bool, new: Array) -> float:
+    """New R of one bin, and its log-likelihood; `v` changes in place unless `keep_v`.
 
     With P = Σ_x⁻¹ and S = PΨP − P the posterior covariance is Σ̂_j = v_j R_j + v_j² R_j S R_j. So
     R_j ← R_j + R_j (mean_n v_j S) R_j and, with this new R'_j,
@@ -411,26 +453,51 @@ def _em_bin(f: int, X: Array, v: Array, R: Array, psi: Array, new: Array) -> flo
         for a in range(size):
             for b in range(size):
                 new[j, f, a, b] += R[j, f, a, b]
-        trace = 0.0
+        trace = before = 0.0
         for a in range(size):
             trace += new[j, f, a, a].real
+            before += R[j, f, a, a].real
         for a in range(size):
             new[j, f, a, a] = new[j, f, a, a].real + RIDGE / size * trace
+        if keep_v or trace <= RIDGE * before:  # what is left of a vanished source is rounding: leave its v alone
+            continue
         _invert(new[j, f], L, inverse)
         linear = _trace_of_product(inverse, R[j, f])
         _sandwich(R[j, f], inverse, mix)
         for n in range(frames):
             was = np.float64(v[j, f, n])
-            v[j, f, n] = max(was * (linear + was * _trace_of_product(mix, S[n])) / size, 0.0)
+            now = was * (linear + was * _trace_of_product(mix, S[n])) / size
+            v[j, f, n] = min(max(now, 0.0), frames * was)  # R'_j ≥ Σ̂_j / (N v_j): beyond lies rounding only
     return value
 
 
 @_parallel
-def _em(X: Array, v: Array, R: Array, psi: Array) -> tuple[Array, Array]:
+def _em(X: Array, v: Array, R: Array, psi: Array, keep_v: bool) -> tuple[Array, Array]:
     new, values = np.empty(R.shape, np.complex128), np.empty(R.shape[1])
     for f in prange(len(values)):
-        values[f] = _em_bin(f, X, v, R, psi, new)
+        values[f] = _em_bin(f, X, v, R, psi, keep_v, new)
     return new, values
+
+
+@_serial
+def _gradient_bin(f: int, X: Array, v: Array, R: Array, psi: Array, neg: Array, pos: Array) -> None:
+    """tr(R_j PΨP) and tr(R_j P) of one bin, P = Σ_x⁻¹, into `neg` and `pos`."""
+    size = X.shape[0]
+    mix, inverse, L = np.empty((3, size, size), np.complex128)
+    for n in range(v.shape[2]):
+        _mixture_covariance(v, R, f, n, 1.0, mix)
+        _invert(mix, L, inverse)
+        _empirical_covariance(X, psi, f, n, mix)
+        _sandwich(inverse, mix, L)
+        for j in range(v.shape[0]):
+            neg[j, f, n] = _trace_of_product(R[j, f], L)
+            pos[j, f, n] = _trace_of_product(R[j, f], inverse)
+
+
+@_parallel
+def _gradients(X: Array, v: Array, R: Array, psi: Array, neg: Array, pos: Array) -> None:
+    for f in prange(X.shape[1]):
+        _gradient_bin(f, X, v, R, psi, neg, pos)
 
 
 @_serial

@@ -48,11 +48,18 @@ class Native:
         return values
 
     def spatial_step(
-        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
+        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None, keep_v: bool = False
     ) -> tuple[NDArray[np.complex128], float]:
         new = np.empty_like(R)
-        value = _native.spatial_step(X, v, R, new, psi)
+        value = _native.spatial_step(X, v, R, new, psi, keep_v)
         return new, float(value)
+
+    def spatial_gradient(
+        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
+    ) -> tuple[Array, Array]:
+        neg, pos = np.empty_like(v), np.empty_like(v)
+        _native.spatial_gradient(X, v, R, neg, pos, psi)
+        return neg, pos
 
     def wiener(self, X: Array, v: Array, R: NDArray[np.complex128]) -> Array:
         images = np.empty((len(v), *X.shape), X.dtype)

@@ -61,14 +61,10 @@ class Reference:
         return out
 
     def spatial_step(
-        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
+        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None, keep_v: bool = False
     ) -> tuple[NDArray[np.complex128], float]:
         channels = X.shape[0]
-        x = np.moveaxis(X, 0, -1).astype(complex)  # (F, N, I)
-        if psi is None:
-            Psi = x[..., :, None] * x[..., None, :].conj()
-        else:
-            Psi = from_planes(psi)
+        Psi = _covariance(X, psi)
         source = v.astype(float)[..., None, None] * R[:, :, None]  # Σ_j (J, F, N, I, I)
         mix = source.sum(0)
         inverse = np.linalg.inv(mix)
@@ -79,10 +75,23 @@ class Reference:
         hat = gain @ Psi @ np.conj(np.swapaxes(gain, -1, -2)) + (np.eye(channels) - gain) @ source
         new = (hat / v[..., None, None]).mean(2)
         new = (new + np.conj(np.swapaxes(new, -1, -2))) / 2
-        ridge = 1e-12 / channels * np.trace(new, axis1=-2, axis2=-1).real
-        new += ridge[..., None, None] * np.eye(channels)
-        v[...] = np.einsum("jfab,jfnba->jfn", np.linalg.inv(new), hat).real / channels
+        before, after = (np.trace(one, axis1=-2, axis2=-1).real[..., None, None] for one in (R, new))
+        new += 1e-12 / channels * after * np.eye(channels)
+        if not keep_v:
+            # A source that has vanished has no variances to speak of, and none grows by more than R ≥ Σ̂ / (N v) lets it.
+            gone = after <= 1e-12 * before
+            precision = np.linalg.inv(np.where(gone, np.eye(channels), new))
+            grown = np.einsum("jfab,jfnba->jfn", precision, hat).real / channels
+            v[...] = np.where(gone[..., 0], v, np.clip(grown, 0, X.shape[2] * v.astype(float)))
         return new, float(value)
+
+    def spatial_gradient(
+        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
+    ) -> tuple[Array, Array]:
+        inverse = np.linalg.inv(np.sum(v.astype(float)[..., None, None] * R[:, :, None], axis=0))
+        both = (inverse @ _covariance(X, psi) @ inverse, inverse)
+        neg, pos = (np.einsum("jfab,fnba->jfn", R, one).real.astype(v.dtype) for one in both)
+        return neg, pos
 
     def wiener(self, X: Array, v: Array, R: NDArray[np.complex128]) -> Array:
         x = np.moveaxis(X, 0, -1).astype(complex)[..., None]  # (F, N, I, 1)
@@ -94,6 +103,15 @@ class Reference:
 
 def _floored(v: Array, low: float, beta: float) -> NDArray[np.float64]:
     return np.maximum(v.astype(float), low) if beta <= 0 else v.astype(float)
+
+
+def _covariance(X: Array, psi: Array | None) -> NDArray[np.complex128]:
+    """Ψ (F, N, I, I): given as planes, or x xᴴ."""
+    if psi is not None:
+        return from_planes(psi)
+    x = np.moveaxis(X, 0, -1).astype(complex)
+    out: NDArray[np.complex128] = x[..., :, None] * x[..., None, :].conj()
+    return out
 
 
 def from_planes(planes: Array) -> NDArray[np.complex128]:

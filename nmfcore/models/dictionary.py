@@ -78,7 +78,12 @@ def learn_dictionary(
     for source, given in examples.items():
         if len(given) == 0:
             raise ValueError(f"source {source!r} has no example; give at least one spectrogram.")
-        rank = n_components if isinstance(n_components, int) else n_components[source]
+        if isinstance(n_components, Mapping):
+            if source not in n_components:
+                raise ValueError(f"n_components has no entry for source {source!r}.")
+            rank = int(n_components[source])
+        else:
+            rank = int(n_components)
         usable = [_usable(np.asarray(one), f"example {p} of source {source!r}") for p, one in enumerate(given)]
         if joint:
             usable, rank = [np.concatenate(usable, axis=1)], rank * len(usable)
@@ -100,6 +105,8 @@ def _usable(V: NDArray[Any], what: str) -> NDArray[Any]:
     power = V.sum(0, dtype=np.float64)
     if not np.isfinite(power).all():
         raise ValueError(f"{what} contains NaN or infinity.")
+    if V.min() < 0:
+        raise ValueError(f"{what} contains negative values; a power spectrogram has none.")
     if not power.max() > 0:
         raise ValueError(f"{what} is silent; leave it out.")
     used: NDArray[Any] = V[:, power > SILENCE * power.max()]

@@ -76,6 +76,28 @@ NMF_INLINE void product(const T *w, const T *h, int64_t K, Vec<T> (&acc)[ROWS][N
     }
 }
 
+// The ratio at a whole register tile; `row` and `weight` point to its corner in V and the weights. At the edges of V
+// (not WHOLE) only `have` columns and `used` rows exist; rows beyond them become zero.
+template <typename T, Kind KIND, int NV, bool WHOLE>
+NMF_INLINE void ratios(const Vec<T> (&acc)[ROWS][NV], const T *row, const T *weight, int64_t N, int have, int used, T low,
+                       T beta, T *neg, T *pos) {
+    constexpr int L = Simd<T>::lanes, C = VECS * L;
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) {
+            Vec<T> above{}, below{}, u = splat<T>(1);
+            if (WHOLE || r < used) {
+                const int n = have - j * L;
+                const Vec<T> v = WHOLE ? load(row + r * N + j * L) : load_first(row + r * N + j * L, n);
+                if (KIND != KL && weight) u = WHOLE ? load(weight + r * N + j * L) : load_first(weight + r * N + j * L, n);
+                ratio<T, KIND>(acc[r][j], v, u, low, beta, above, below);
+            }
+            store(neg + r * C + j * L, above);
+            if (KIND != KL) store(pos + r * C + j * L, below);
+        }
+}
+
 // acc[k] += Σ_r w[r][k] q[r] for KT rows k, over `rows` rows of the chunk.
 template <typename T, int NV, int KT>
 NMF_INLINE void back(const T *w, int64_t K, const T *q, int blocks, T *acc) {
@@ -168,25 +190,11 @@ static void panel(const FactorJob<T> &job, int64_t index, const T *packed, const
                     __builtin_prefetch(row + (ROWS + r) * p.N + L);
                 }
             T *at = q + b * ROWS * C, *at2 = q2 + b * ROWS * C;
-#pragma GCC unroll 16
-            for (int r = 0; r < ROWS; ++r) {
-#pragma GCC unroll 4
-                for (int j = 0; j < NV; ++j) {
-                    Vec<T> above{}, below{};
-                    if (r < used) {
-                        const T *entry = row + r * p.N + j * L;
-                        const Vec<T> v = whole ? load(entry) : load_first(entry, have - j * L);
-                        Vec<T> u = splat<T>(1);
-                        if (KIND != KL && U) {
-                            const T *weight = U + (first + r) * p.N + j * L;
-                            u = whole ? load(weight) : load_first(weight, have - j * L);
-                        }
-                        ratio<T, KIND>(acc[r][j], v, u, low, beta, above, below);
-                    }
-                    store(at + r * C + j * L, above);
-                    if (DUAL) store(at2 + r * C + j * L, below);
-                }
-            }
+            const T *weight = U ? U + first * p.N : nullptr;
+            if (whole && used == ROWS)
+                ratios<T, KIND, NV, true>(acc, row, weight, p.N, have, used, low, beta, at, at2);
+            else
+                ratios<T, KIND, NV, false>(acc, row, weight, p.N, have, used, low, beta, at, at2);
         }
         back_all<T, NV>(w, K, p.k0, p.k1, q, blocks, neg);
         if (DUAL) back_all<T, NV>(w, K, p.k0, p.k1, q2, blocks, pos);

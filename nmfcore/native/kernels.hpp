@@ -37,6 +37,8 @@ struct SpatialJob {
     T *v;                         // (J, F, N), updated in place
     const double *R;              // (J, F, I, I) complex, interleaved
     double *R_new;                // likewise
+    bool keep_v;                  // leave v as it is: an update of R alone
+    T *neg, *pos;                 // (J, F, N): the two parts of the gradient in v, instead of any update
     T *images;                    // (J, I, F, N) complex, for the Wiener filter
     double *log_likelihood;       // (F,)
     int threads;

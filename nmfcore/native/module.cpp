@@ -176,7 +176,7 @@ void run_filter(const SpatialJob<double> &job) { chosen().wiener_f64(job); }
 
 template <typename T>
 double spatial_step(Mixture<std::complex<T>> X, Variances<T> v, Covariances<const std::complex<double>> R,
-                    Covariances<std::complex<double>> R_new, std::optional<Variances<const T>> psi) {
+                    Covariances<std::complex<double>> R_new, std::optional<Variances<const T>> psi, bool keep_v) {
     const int64_t shape[] = {int64_t(v.shape(0)), int64_t(v.shape(1)), int64_t(v.shape(2))};
     SpatialJob<T> job = spatial_job<T>(X, v.shape(0), shape, R);
     need(R_new.size() == R.size(), "R_new must be as large as R");
@@ -186,6 +186,7 @@ double spatial_step(Mixture<std::complex<T>> X, Variances<T> v, Covariances<cons
     job.v = v.data();
     job.R_new = reinterpret_cast<double *>(R_new.data());
     job.log_likelihood = value.data();
+    job.keep_v = keep_v;
     {
         nb::gil_scoped_release release;
         run_step(job);
@@ -193,6 +194,21 @@ double spatial_step(Mixture<std::complex<T>> X, Variances<T> v, Covariances<cons
     double total = 0;  // in a fixed order
     for (double one : value) total += one;
     return total;
+}
+
+template <typename T>
+void spatial_gradient(Mixture<std::complex<T>> X, Variances<const T> v, Covariances<const std::complex<double>> R,
+                      Variances<T> neg, Variances<T> pos, std::optional<Variances<const T>> psi) {
+    const int64_t shape[] = {int64_t(v.shape(0)), int64_t(v.shape(1)), int64_t(v.shape(2))};
+    SpatialJob<T> job = spatial_job<T>(X, v.shape(0), shape, R);
+    need(neg.size() == v.size() && pos.size() == v.size(), "neg and pos must be as large as v");
+    if (psi) need(int64_t(psi->size()) == job.channels * job.channels * job.F * job.N, "psi must be (I², F, N)");
+    job.psi = psi ? psi->data() : nullptr;
+    job.v = const_cast<T *>(v.data());  // read only
+    job.neg = neg.data();
+    job.pos = pos.data();
+    nb::gil_scoped_release release;
+    run_step(job);
 }
 
 template <typename T>
@@ -220,7 +236,9 @@ template <typename T> void define(nb::module_ &m) {
           nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(), nb::arg("weights").noconvert().none(),
           nb::arg("values").noconvert());
     m.def("spatial_step", &spatial_step<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(), nb::arg("R").noconvert(),
-          nb::arg("R_new").noconvert(), nb::arg("psi").noconvert().none());
+          nb::arg("R_new").noconvert(), nb::arg("psi").noconvert().none(), "keep_v"_a);
+    m.def("spatial_gradient", &spatial_gradient<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(),
+          nb::arg("R").noconvert(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert(), nb::arg("psi").noconvert().none());
     m.def("wiener", &wiener<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(), nb::arg("R").noconvert(),
           nb::arg("images").noconvert());
 }

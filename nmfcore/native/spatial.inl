@@ -282,6 +282,25 @@ template <typename T, int CH> static void step_bin(const SpatialJob<T> &job, int
                 }
             }
         }
+        if (job.neg) {  // of −log p in v_j: tr(R_j P) − tr(R_j PΨP)
+            for (int64_t j = 0; j < J; ++j) {
+                const double *r = bin.R + j * square;
+                D below{}, above{};
+                for (int a = 0; a < I; ++a)
+                    for (int i = plane(I, a, a); i < plane(I, a, a) + 2 * (I - a) - 1; ++i) {
+                        const double weight = (i == plane(I, a, a) ? 1 : 2) * r[i];
+                        below += weight * P[i];
+                        above += weight * S[i];
+                    }
+                above = vmax(above + below, D{});
+                const int64_t out = (j * job.F + f) * N + n;
+                for (int i = 0; i < DL && n + i < N; ++i) {
+                    job.neg[out + i] = T(above[i]);
+                    job.pos[out + i] = T(below[i]);
+                }
+            }
+            continue;
+        }
         if (n + DL > N)  // padding weighs nothing
             for (int i = 0; i < DL; ++i)
                 if (n + i >= N) {
@@ -296,6 +315,7 @@ template <typename T, int CH> static void step_bin(const SpatialJob<T> &job, int
             for (int i = 0; i < square; ++i) store(sum + i * DL, load(sum + i * DL) + v * S[i]);
         }
     }
+    if (job.neg) return;
     double total = -double(N) * I * LOG_PI;
     for (int i = 0; i < DL; ++i) total += value[i];
     job.log_likelihood[f] = total;
@@ -321,6 +341,7 @@ template <typename T, int CH> static void step_bin(const SpatialJob<T> &job, int
         for (int a = 0; a < I; ++a) fresh.at[a * I + a].re += RIDGE * trace / I;
         double *out = job.R_new + (j * job.F + f) * square * 2;
         for (int i = 0; i < square; ++i) out[2 * i] = fresh.at[i].re, out[2 * i + 1] = fresh.at[i].im;
+        if (job.keep_v) continue;
         invert(I, fresh, inverse);
         multiply(I, inverse, R, A);
         multiply(I, R, A, B);

@@ -65,10 +65,13 @@ class GroupSparsity:
             raise ValueError(f"eps={self.eps} must be positive.")
         if not self.groups or any(not blocks for blocks in self.groups):
             raise ValueError("groups must name at least one row slice for every source.")
-        if np.min(self._per_source(self.lam, "lam")) < 0:
-            raise ValueError(f"lam={self.lam} must be nonnegative.")
-        if not isinstance(self.gamma, str) and np.min(self._per_source(self.gamma, "gamma")) < 0:
-            raise ValueError(f"gamma={self.gamma} must be nonnegative.")
+        for name in ("lam", "gamma"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                continue
+            each = self._per_source(value, name)
+            if not (np.isfinite(each) & (each >= 0)).all():
+                raise ValueError(f"{name}={value} must be finite and nonnegative.")
         if isinstance(self.gamma, str) and self.gamma != "1/G":
             raise ValueError(f"gamma={self.gamma!r} must be a number, one per source, or '1/G'.")
 

@@ -20,6 +20,9 @@ class L1:
     lam: float
     factor: str = "H"
 
+    def __post_init__(self) -> None:
+        _check(self.lam, self.factor)
+
     def split(self, H: NDArray[Any]) -> tuple[None, NDArray[Any]]:
         return None, np.full((H.shape[0], 1), self.lam, H.dtype)
 
@@ -41,8 +44,18 @@ class L2:
     lam: float
     factor: str = "H"
 
+    def __post_init__(self) -> None:
+        _check(self.lam, self.factor)
+
     def split(self, H: NDArray[Any]) -> tuple[None, NDArray[Any]]:
         return None, self.lam * H
 
     def value(self, H: NDArray[Any]) -> float:
         return float(0.5 * self.lam * np.vdot(H, H))
+
+
+def _check(lam: float, factor: str) -> None:
+    if not 0 <= lam < np.inf:
+        raise ValueError(f"lam={lam!r} must be finite and nonnegative.")
+    if factor not in ("W", "H"):
+        raise ValueError(f"factor={factor!r} must be 'W' or 'H'.")

@@ -5,7 +5,8 @@ covariance for every bin. :func:`fit` estimates both from a recording, :func:`wi
 """
 
 from nmfcore.spatial.covariances import diffuse, direct_diffuse, regularized
+from nmfcore.spatial.directions import direction_of_arrival
 from nmfcore.spatial.em import LocalGaussianModel, fit
 from nmfcore.spatial.filtering import wiener
 
-__all__ = ["LocalGaussianModel", "diffuse", "direct_diffuse", "fit", "regularized", "wiener"]
+__all__ = ["LocalGaussianModel", "diffuse", "direct_diffuse", "direction_of_arrival", "fit", "regularized", "wiener"]

@@ -1,6 +1,6 @@
 """Generalised EM for the local Gaussian model: spatial step, spectral step, and so on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from nmfcore import backends
 from nmfcore.models.dictionary import Dictionary
+from nmfcore.solve import check_counts
 from nmfcore.spatial.averaging import local_covariance
 from nmfcore.spatial.covariances import regularized
 from nmfcore.spatial.filtering import as_mixture
-from nmfcore.spatial.variance import Denoising, Free, Separation, SourceNMF, VarianceModel
+from nmfcore.spatial.variance import Denoising, Free, Joint, Separation, SourceNMF, VarianceModel
 
-MODELS = ("separation", "denoising", "nmf", "free")
+Covariances = Callable[[NDArray[Any]], ArrayLike]
+MODELS = ("joint", "separation", "denoising", "nmf", "free")
 FLOOR = 1e-12  # of the mixture's mean power: no variance falls below
 
 
@@ -46,14 +48,17 @@ def fit(
     variance_model: str | None = None,
     free: Mapping[str, int] | None = None,
     sources: tuple[str, ...] | None = None,
-    R: ArrayLike | None = None,
+    R: ArrayLike | Covariances | None = None,
     v: ArrayLike | None = None,
     lam: float = 10.0,
     mix: float = 0.2,
     n_components: int = 16,
+    smoothing: float = 0.0,
+    n_start: int = 30,
     n_iter: int = 15,
     n_inner: int = 10,
     n_fixed: int = 0,
+    prior: float | Sequence[float] = 0.0,
     averaging: tuple[int, int] = (1, 1),
     regularization: float = 1e-5,
     seed: int | np.random.Generator | None = None,
@@ -71,19 +76,26 @@ def fit(
         X: mixture (I, F, N), complex, channels first.
         dictionary: trained patterns, for ``"separation"`` and ``"denoising"``.
         variance_model: ``"separation"`` (Σ_j v_j ≈ UH; default with a dictionary), ``"denoising"`` (v_j ≈ U_j H_j),
-            ``"nmf"`` (unsupervised; default without a dictionary) or ``"free"`` (no constraint).
-        free: patterns to be learned from the mixture, for ``"separation"``: how many, by source of the dictionary
-            or by a new source's name (one without examples).
+            ``"nmf"`` (unsupervised; default without a dictionary), ``"free"`` (no constraint), or ``"joint"``
+            (v_j = U_j H_j fitted to the likelihood itself by majorisation–minimisation, Sawada et al. 2013, with the
+            dictionary and sparsity of P2: no detour by estimated variances, and better in every measurement of ours).
+        free: patterns to be learned from the mixture, for ``"separation"`` and ``"joint"``: how many, by source of
+            the dictionary or by a new source's name (one without examples).
         sources: names, where there is no dictionary.
         R: initial spatial covariances (J, F, I, I), see :func:`nmfcore.spatial.diffuse` and
-            :func:`nmfcore.spatial.direct_diffuse`; needed for I > 1.
+            :func:`nmfcore.spatial.direct_diffuse`; needed for I > 1. Or a function that makes them from the first
+            variances (J, F, N), for instance along directions in which each source is heard.
         v: initial variances (J, F, N); None starts from the variance model's own.
         lam: weight λ of mixed group sparsity (P2: 10).
         mix: its share γ of whole blocks (P2: 0.2).
         n_components: patterns per source for ``"nmf"``.
-        n_iter: EM iterations (P2: 15).
-        n_inner: multiplicative updates in each (P2: 10).
+        smoothing: 0…1, how far ``"joint"`` draws activations of free patterns to their neighbours in time.
+        n_start: updates of ``"joint"`` by the spectra alone before the first spatial step.
+        n_iter: iterations (P2: 15; ``"joint"`` wants about 40).
+        n_inner: multiplicative updates in each (P2: 10; ``"joint"``: 1).
         n_fixed: first iterations in which R keeps its initial value.
+        prior: evidence for the initial R, in frames, one number or one per source: R is drawn towards it as if it
+            had been seen in so many frames. ``inf`` keeps it.
         averaging: bins × frames over which the empirical covariance is averaged (P2, eq. 7), odd; (1, 1) is none.
         regularization: least eigenvalue of R relative to its largest.
         seed: as in :func:`nmfcore.nmf`.
@@ -102,11 +114,21 @@ def fit(
     """
     X = as_mixture(X)
     channels, bins, frames = X.shape
+    check_counts(n_iter=n_iter, n_inner=n_inner, n_components=n_components)
+    if not 0 <= lam < np.inf:
+        raise ValueError(f"lam={lam!r} must be finite and nonnegative.")
+    if dictionary is not None and len(dictionary.W) != bins:
+        raise ValueError(
+            f"X has {bins} bins, but the dictionary's patterns have {len(dictionary.W)}; use the same frame length."
+        )
+    for name, count in (free or {}).items():
+        if not isinstance(count, (int, np.integer)) or count < (dictionary is None or name not in dictionary.blocks):
+            raise ValueError(f"free={free!r}: {name!r} needs a whole number of patterns, ≥ 1 for a new source.")
     rng = np.random.default_rng(seed)
     chosen = variance_model or ("nmf" if dictionary is None else "separation")
     engine = backends.get(backend)
     model = _variance_model(
-        chosen, dictionary, free or {}, sources, lam, mix, n_components, n_inner, rng, engine.name
+        chosen, dictionary, free or {}, sources, lam, mix, n_components, smoothing, n_start, n_inner, rng, engine.name
     )
     count = len(model.sources)
 
@@ -124,7 +146,9 @@ def fit(
             raise ValueError(f"v must be finite, nonnegative and of shape {start.shape}; got shape {given.shape}.")
         start = (given / level).astype(start.dtype)
     variances = np.maximum(start, FLOOR)
-    covariances = _initial_covariances(R, count, bins, channels, regularization)
+    initial = _initial_covariances(R, variances, channels, regularization)
+    covariances = initial
+    drawn = _prior_share(prior, count, frames)
 
     history: list[float] = []
     if channels == 1 and isinstance(model, Separation):
@@ -132,16 +156,29 @@ def fit(
     else:
         psi = None if averaging == (1, 1) else local_covariance(X, averaging)
         for iteration in range(n_iter):
-            updated, value = engine.spatial_step(X, variances, covariances, psi)
+            if isinstance(model, Joint):
+                for factor in model.factors * n_inner:
+                    neg, pos = engine.spatial_gradient(X, variances, covariances, psi)
+                    variances = np.maximum(model.ascend(factor, neg, pos), FLOOR)
+            updated, value = engine.spatial_step(X, variances, covariances, psi, isinstance(model, Joint))
             history.append(value)
+            size = np.maximum(np.trace(updated, axis1=-2, axis2=-1).real / channels, 1e-30)  # (J, F)
             if iteration >= n_fixed:
-                size = np.trace(updated, axis1=-2, axis2=-1).real / channels  # (J, F)
-                covariances = regularized(updated, regularization)
-                variances *= size[..., None].astype(variances.dtype)
-            np.maximum(variances, FLOOR, out=variances)
-            variances = np.maximum(model.constrain(variances), FLOOR)
+                covariances = regularized(updated / size[..., None, None] * (1 - drawn) + initial * drawn, regularization)
+            if isinstance(model, Joint):
+                # U is given, so that the scale of R is what fits its spectra to the recording: it stays in R.
+                if iteration >= n_fixed:
+                    covariances = covariances * size[..., None, None]
+            else:
+                if iteration >= n_fixed:
+                    variances *= size[..., None].astype(variances.dtype)
+                np.maximum(variances, FLOOR, out=variances)
+                variances = np.maximum(model.constrain(variances), FLOOR)
             if callback is not None and callback(iteration + 1, value):
                 break
+    size = np.trace(covariances, axis1=-2, axis2=-1).real / channels
+    covariances = covariances / size[..., None, None]
+    variances = variances * size[..., None].astype(variances.dtype)
     return LocalGaussianModel(
         v=variances * variances.dtype.type(level),
         R=covariances,
@@ -160,19 +197,27 @@ def _variance_model(
     lam: float,
     mix: float,
     n_components: int,
+    smoothing: float,
+    n_start: int,
     n_inner: int,
     rng: np.random.Generator,
     backend: str,
 ) -> VarianceModel:
     if name not in MODELS:
         raise ValueError(f"variance_model={name!r} is not known; use one of {MODELS}.")
-    if name in ("separation", "denoising"):
+    if not 0 <= smoothing <= 1:
+        raise ValueError(f"smoothing={smoothing!r} must lie in 0…1.")
+    if name in ("joint", "separation", "denoising"):
         if dictionary is None:
             raise ValueError(f"variance_model={name!r} needs a dictionary; see nmfcore.models.learn_dictionary.")
+        if name == "joint":
+            return Joint(
+                dictionary, free, lam, mix, n_inner, rng, backend, n_start=n_start, smoothing=smoothing
+            )
         if name == "separation":
             return Separation(dictionary, free, lam, mix, n_inner, rng, backend)
         if free:
-            raise ValueError("free patterns need variance_model='separation'.")
+            raise ValueError("free patterns need variance_model='joint' or 'separation'.")
         return Denoising(dictionary, lam, mix, n_inner, rng, backend)
     names = sources or (dictionary.sources if dictionary is not None else None)
     if not names:
@@ -181,8 +226,9 @@ def _variance_model(
 
 
 def _initial_covariances(
-    R: ArrayLike | None, count: int, bins: int, channels: int, regularization: float
+    R: ArrayLike | Covariances | None, v: NDArray[Any], channels: int, regularization: float
 ) -> NDArray[np.complex128]:
+    count, bins, _ = v.shape
     if R is None:
         if channels > 1:
             raise ValueError(
@@ -190,9 +236,18 @@ def _initial_covariances(
                 "nmfcore.spatial.direct_diffuse and nmfcore.spatial.diffuse."
             )
         R = np.ones((count, bins, 1, 1))
-    given = np.asarray(R)
+    given = np.asarray(R(v) if callable(R) else R)
     if given.shape != (count, bins, channels, channels):
         raise ValueError(f"R has shape {given.shape}; it must be (J, F, I, I) = {(count, bins, channels, channels)}.")
     if not np.isfinite(given).all():
         raise ValueError("R contains NaN or infinity.")
     return regularized(given.astype(np.complex128), regularization)
+
+
+def _prior_share(prior: float | Sequence[float], count: int, frames: int) -> NDArray[np.float64]:
+    """How much of R comes from its initial value, (J, 1, 1, 1) in 0…1."""
+    evidence = np.asarray(prior, np.float64)
+    if evidence.ndim > 1 or evidence.size not in (1, count) or not np.all(evidence >= 0):
+        raise ValueError(f"prior={prior!r} must be nonnegative, one number or one for each of the {count} sources.")
+    share = np.where(np.isinf(evidence), 1.0, 1 / (1 + frames / np.maximum(evidence, 1e-12)))
+    return np.broadcast_to(share, (count,)).reshape(count, 1, 1, 1)

@@ -26,12 +26,19 @@ def wiener(X: ArrayLike, v: ArrayLike, R: ArrayLike, *, backend: str = "auto") -
     """
     X = as_mixture(X)
     R = np.ascontiguousarray(R, np.complex128)
-    variance = np.array(v, X.real.dtype, order="C")  # a copy: floored below
+    variance = np.array(v, X.real.dtype, order="C")  # a copy: scaled below
     if variance.shape[1:] != X.shape[1:] or R.shape != (len(variance), X.shape[1], len(X), len(X)):
         raise ValueError(
             f"v {variance.shape} and R {R.shape} do not fit X {X.shape}; they must be (J, F, N) and (J, F, I, I)."
         )
-    np.maximum(variance, np.finfo(variance.dtype).tiny * 1e4, out=variance)
+    if not np.isfinite(variance).all() or variance.min() < 0:
+        raise ValueError("v must be finite and nonnegative.")
+    if not np.isfinite(R).all():
+        raise ValueError("R contains NaN or infinity.")
+    # Only ratios matter: with the largest variance at 1, no level overflows or vanishes. Silence is shared.
+    peak = variance.max(0)
+    variance /= np.where(peak > 0, peak, 1)
+    variance[:, peak == 0] = 1
     engine = backends.get(backend)
     images = engine.wiener(X, variance, R)
     # What rounding left over is shared equally, so that the images add up to the mixture.

@@ -148,6 +148,79 @@ class Separation:
         return np.stack([self.W[:, self.members[s]] @ self.H[self.members[s]] for s in self.sources])
 
 
+class Joint(Separation):
+    """v_j = U_j H_j, fitted to the likelihood of the recording itself instead of to estimated variances.
+
+    Majorisation–minimisation of Sawada et al. (TASLP 2013) for the patterns and activations, with the trained
+    patterns, free patterns and mixed sparsity of P2. The gradient comes from :meth:`Backend.spatial_gradient`.
+
+    `smoothing` in 0…1 draws the activations of free patterns towards the mean of their neighbouring frames after
+    every update: what is learned from the mixture alone should be what goes on (noise), not what comes and goes.
+    """
+
+    def __init__(self, *args: Any, n_start: int, smoothing: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.n_start, self.smoothing = n_start, smoothing
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """What is updated in turn, each from a gradient of its own."""
+        return ("H", "W") if self.rank > self.known else ("H",)
+
+    def start(self, power: Array) -> Array:
+        """The spectra alone, all channels together: the start that the papers' random activations are not."""
+        variances = super().start(power)
+        steps = [1] * self.n_start if self.smoothing > 0 else [self.n_start] * (self.n_start > 0)
+        for count in steps:
+            self.explain(power, count)
+            self._smooth()
+            variances = self._variances()
+        return variances
+
+    def ascend(self, factor: str, neg: Array, pos: Array) -> Array:
+        """One update of H or of the free columns of W from the gradient's parts in v, (J, F, N) each."""
+        if factor == "H":
+            self._update_activations(neg, pos)
+            self._smooth()
+        else:
+            self._update_patterns(neg, pos)
+        return self._variances()
+
+    def _update_activations(self, neg: Array, pos: Array) -> None:
+        extra_neg, extra_pos = np.zeros((self.rank, 1), neg.dtype), np.zeros((self.rank, 1), neg.dtype)
+        for penalty in self.penalties:
+            more_neg, more_pos = penalty.split(self.H)
+            extra_neg += 0 if more_neg is None else more_neg
+            extra_pos += more_pos
+        for j, name in enumerate(self.sources):
+            rows = self.members[name]
+            W = self.W[:, rows].T
+            above, below = W @ neg[j] + extra_neg[rows], W @ pos[j] + extra_pos[rows]
+            self.H[rows] *= np.sqrt(np.divide(above, below, out=np.zeros_like(above), where=below > 0))
+
+    def _update_patterns(self, neg: Array, pos: Array) -> None:
+        for j, name in enumerate(self.sources):
+            rows = self._learned(name)
+            if len(rows) == 0:
+                continue
+            H = self.H[rows].T
+            above, below = neg[j] @ H, pos[j] @ H
+            W = self.W[:, rows] * np.sqrt(np.divide(above, below, out=np.zeros_like(above), where=below > 0))
+            size = W.sum(0)
+            size[size == 0] = 1
+            self.W[:, rows] = W / size
+            self.H[rows] *= size[:, None]
+
+    def _learned(self, name: str) -> NDArray[np.intp]:
+        return self.members[name][self.members[name] >= self.known]
+
+    def _smooth(self) -> None:
+        if self.smoothing == 0 or self.rank == self.known:
+            return
+        h = np.pad(self.H[self.known :], ((0, 0), (1, 1)), mode="edge")
+        self.H[self.known :] = (1 - self.smoothing) * h[:, 1:-1] + self.smoothing / 2 * (h[:, :-2] + h[:, 2:])
+
+
 def _only(dictionary: Dictionary, source: str) -> Dictionary:
     """The part of a dictionary that belongs to one source."""
     rows = dictionary.rows(source)

@@ -1,0 +1,444 @@
+"""The command line: options in, a job, a table or JSON out. What a job does is :mod:`avfront.pipeline`'s."""
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import typer.core
+
+from avfront.errors import AvfrontError
+
+if TYPE_CHECKING:
+    from avfront.job import Outcome, Progress
+
+app = typer.Typer(
+    name="avfront",
+    help="Separate recordings into their sources, by examples of what the sources sound like.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_STAGES = {
+    "room": "simulating the room",
+    "read": "reading",
+    "dictionary": "learning from the examples",
+    "separate": "separating",
+    "write": "writing",
+    "score": "scoring",
+    "picture": "drawing",
+}
+
+
+class ManyWords(typer.core.TyperCommand):
+    """A command whose ``--sources`` and ``--reference`` take all the ``NAME=…`` words that follow them."""
+
+    many = ("--sources", "--reference")
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat the option before each of its words, which is what the parser understands."""
+        return super().parse_args(ctx, spread(args, self.many))
+
+
+def spread(args: Sequence[str], options: Sequence[str]) -> list[str]:
+    """``--sources a=x b=y`` as ``--sources a=x --sources b=y``.
+
+    The words of an option end at the next word that begins with ``-`` or has no ``=``.
+
+    >>> spread(["mix.wav", "--sources", "a=x", "b=y", "-o", "out"], ["--sources"])
+    ['mix.wav', '--sources', 'a=x', '--sources', 'b=y', '-o', 'out']
+    """
+    result: list[str] = []
+    current = None
+    for at, word in enumerate(args):
+        if word == "--":
+            return result + list(args[at:])
+        name, equals, _ = word.partition("=")
+        if word.startswith("-"):
+            current = name if name in options else None
+            result.append(word)
+        elif current is not None and result[-1] != current:
+            if equals:
+                result += [current, word]
+            else:
+                current = None
+                result.append(word)
+        else:
+            result.append(word)
+    return result
+
+
+def run(args: Sequence[str]) -> int:
+    """Run the command line with these words; returns the exit status."""
+    try:
+        status = app(args=list(args), prog_name="avfront", standalone_mode=True)
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    return int(status or 0)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import nmfcore
+
+        typer.echo(f"avfront {nmfcore.__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Separate recordings into their sources, by examples of what the sources sound like."""
+
+
+_MODEL, _ROOM, _OUT, _LIMITS = "Model", "Microphones", "Output", "Device and limits"
+
+
+@app.command(
+    cls=ManyWords,
+    epilog="""
+**Examples**
+
+`avfront separate mix.wav --sources speech=a.flac,b.flac noise=dir/ -o out/`
+
+`avfront separate mix.wav --sources speech=voices/ --background 10 -o out/`
+
+`avfront separate room.wav --array mics.json --sources violin=v.wav cello=c.wav -o out/`
+
+**Exit status**: 0 done, 1 failed, 2 wrong call, 130 interrupted. Only a finished job leaves files behind.
+""",
+)
+def separate(
+    mix: Annotated[Path, typer.Argument(metavar="MIX", help="The recording: wav, flac, ogg, mp3, ...")],
+    sources: Annotated[
+        list[str],
+        typer.Option(
+            "--sources",
+            metavar="NAME=FILES",
+            help="What is to be heard in MIX, and examples of it: NAME=file,file,folder (with all"
+            " that is in it)."
+            " Several in a row, or the option again.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where NAME.wav and the report go.")
+    ],
+    background: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            min=0,
+            help="Add background.wav for what has no examples: K free spectral patterns. Default 0,"
+            " but 10 for a"
+            " single source.",
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="**spatial**: by spectra and by where the sound comes from; default from 2"
+            " channels on. **gssm**: by"
+            " spectra alone; default for mono.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    variance_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of spatial: **separation** (default), **denoising**; or **nmf**, **free**, which"
+            " use no examples.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    components: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K",
+            help="Spectral patterns per example: 32 or, by source, speech=32,noise=16. Default 32;"
+            " with spatial 16 for"
+            " a source named noise.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    adaptive: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=K",
+            help="Of spatial: spectral patterns learned from MIX itself, for a source that may"
+            " sound unlike its"
+            " examples. Default noise=16; 0 for none.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    iterations: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Default 15 of EM (spatial), 100 updates (gssm).", rich_help_panel=_MODEL
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help="The same seed gives the same files.", rich_help_panel=_MODEL),
+    ] = 0,
+    mic_distance: Annotated[
+        float | None,
+        typer.Option(
+            metavar="METRES",
+            help="From one microphone to the next, on a line. Stereo without it: 0.086.",
+            rich_help_panel=_ROOM,
+        ),
+    ] = None,
+    array: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JSON",
+            help="Positions in metres, one per channel: [[x, y, z], ...].",
+            rich_help_panel=_ROOM,
+        ),
+    ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reference",
+            metavar="NAME=FILE",
+            help="The true sound of a source at all microphones: adds SDR, ISR, SIR, SAR.",
+            rich_help_panel=_OUT,
+        ),
+    ] = None,
+    picture: Annotated[
+        bool, typer.Option("--picture/--no-picture", help="Draw spectrogram.png.", rich_help_panel=_OUT)
+    ] = True,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace outputs that are there already.", rich_help_panel=_OUT)
+    ] = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON, and nothing else.", rich_help_panel=_OUT)
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=_OUT)
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an error arose.", rich_help_panel=_OUT)
+    ] = False,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto or cpu.", rich_help_panel=_LIMITS)
+    ] = "auto",
+    segment: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.0,
+            help="Longer recordings are separated in pieces; 0: as a whole.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 60.0,
+    example_seconds: Annotated[
+        float,
+        typer.Option(
+            "--examples",
+            metavar="SECONDS",
+            min=0.1,
+            help="Use that much of an example.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 60.0,
+    memory: Annotated[
+        float | None,
+        typer.Option(metavar="GB", min=0.0, help="Default: half of the machine's.", rich_help_panel=_LIMITS),
+    ] = None,
+) -> None:
+    """Separate a recording into its sources.
+
+    Writes one sound file per source, with the channels, rate and length of MIX; together they add up to it.
+    """
+    with _failing_well(debug):
+        from avfront.job import Job
+        from avfront.pipeline import separate as run_job
+        from avfront.sources import parse
+
+        job = Job(
+            mixture=mix,
+            sources=parse(sources),
+            output=output,
+            method=method,
+            options={
+                "background": background,
+                "variance_model": variance_model,
+                "components": _counts(components, "--components", "speech=32,noise=16", least=1),
+                "adaptive": _adaptive(adaptive),
+                "iterations": iterations,
+            },
+            mic_distance=mic_distance,
+            array=array,
+            references=_references(reference or []),
+            seed=seed,
+            device=device,
+            force=force,
+            picture=picture,
+            segment_seconds=segment,
+            example_seconds=example_seconds,
+            memory_gb=memory,
+        )
+        outcome = _work(lambda progress: run_job(job, progress), show=not (quiet or json_))
+        _tell(outcome, as_json=json_, quiet=quiet)
+
+
+@app.command(epilog="`avfront demo -o out/`")
+def demo(
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the recording and its sources."),
+    ] = Path("avfront-demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Another seed: other noise in another room.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace outputs that are there already.")] = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where in the program an error arose.")] = False,
+) -> None:
+    """Make a stereo recording of speech in noise in a simulated room, and separate and score it."""
+    with _failing_well(debug):
+        from avfront.demo import run_demo
+
+        outcome = _work(
+            lambda progress: run_demo(output, seed=seed, force=force, progress=progress),
+            show=not (quiet or json_),
+        )
+        _tell(outcome, as_json=json_, quiet=quiet)
+
+
+def _counts(text: str | None, option: str, example: str, *, least: int) -> int | dict[str, int] | None:
+    """``32``, or ``speech=32,noise=16``."""
+    if text is None:
+        return None
+    pairs = [part.rpartition("=") for part in text.split(",")]
+    try:
+        found = {name.strip(): int(value) for name, _, value in pairs}
+    except ValueError:
+        found = {}
+    bare = list(found) == [""]
+    if len(found) < len(pairs) or min(found.values()) < least or ("" in found and not bare):
+        raise AvfrontError(
+            f"{option} {text} says no number of patterns", remedy=f"write {example}", usage=True
+        )
+    return found[""] if bare else found
+
+
+def _adaptive(text: str | None) -> dict[str, int] | None:
+    found = _counts(text, "--adaptive", "noise=16", least=0)
+    if isinstance(found, int):
+        if found > 0:
+            raise AvfrontError(f"--adaptive {text} names no source", remedy="write noise=16", usage=True)
+        return {}
+    return found
+
+
+def _references(words: Sequence[str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for word in words:
+        name, equals, path = word.partition("=")
+        if not (name and equals and path) or name in found:
+            raise AvfrontError(
+                f"--reference {word} is not one file of one source",
+                remedy="write NAME=FILE, once per source",
+                usage=True,
+            )
+        found[name] = Path(path).expanduser()
+    return found
+
+
+@contextlib.contextmanager
+def _failing_well(debug: bool) -> Iterator[None]:
+    """Turn whatever goes wrong into one sentence and an exit status."""
+    _die_like_interrupted()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        typer.echo("avfront: interrupted; no output was written.", err=True)
+        raise typer.Exit(130) from None
+    except AvfrontError as error:
+        if debug:
+            raise
+        typer.echo(f"avfront: {error}", err=True)
+        raise typer.Exit(error.exit_status) from None
+    except MemoryError:
+        if debug:
+            raise
+        typer.echo("avfront: the memory is used up; give a smaller --segment, or fewer examples.", err=True)
+        raise typer.Exit(1) from None
+    except typer.Exit:
+        raise
+    except Exception as error:
+        # Whatever else went wrong: a sentence for the user, the traceback for whoever asks for it.
+        if debug:
+            raise
+        cause = str(error).strip().rstrip(".") or type(error).__name__
+        typer.echo(f"avfront: {cause}; run it again with --debug to see where this comes from.", err=True)
+        raise typer.Exit(1) from None
+
+
+def _die_like_interrupted() -> None:
+    """Let a polite request to end (SIGTERM) clean up like Ctrl-C does."""
+    if (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    ):
+        signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _work(job: "Callable[[Progress], Outcome]", *, show: bool) -> "Outcome":
+    """Run a job, with a progress bar on stderr if wanted."""
+    if not (show and sys.stderr.isatty()):
+        return job(lambda stage, share: None)
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description:<27}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+
+        def progress(stage: str, share: float) -> None:
+            bar.update(task, description=_STAGES.get(stage, stage), completed=share)
+
+        return job(progress)
+
+
+def _tell(outcome: "Outcome", *, as_json: bool, quiet: bool) -> None:
+    """Print the report, or a table of what was made and what there is to know about it."""
+    if as_json:
+        from avfront.report import dumps
+
+        sys.stdout.write(dumps(outcome.report))
+        return
+    if quiet:
+        return
+    from rich.console import Console
+
+    from avfront import tables
+
+    for warning in outcome.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    console = Console(highlight=False)
+    console.print(tables.files(outcome))
+    if outcome.report["scores"]:
+        console.print(tables.scores(outcome.report["scores"]))

@@ -1,0 +1,130 @@
+"""Examples of the sources: which of the files given can be learned from, and their power spectrograms."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from avfront import audio
+from avfront.errors import AvfrontError
+from avfront.sources import Source
+
+Array = npt.NDArray[Any]
+
+
+@dataclass
+class Examples:
+    """The examples of one source."""
+
+    source: str
+    spectrograms: list[Array] = field(default_factory=list)  # (F, N_p) power, mean 1
+    used: list[dict[str, Any]] = field(default_factory=list)  # path, rate, channels, seconds, seconds_used
+    skipped: list[dict[str, str]] = field(default_factory=list)  # path, reason
+
+
+def load(
+    source: Source,
+    *,
+    rate: int,
+    frame: int,
+    seconds: float,
+    mixture: Path,
+    notes: list[str],
+) -> Examples:
+    """Read the examples of a source as power spectrograms (F, N) at the rate and frame length of the mixture.
+
+    Parameters
+    ----------
+    source : Source
+        With files only, see :func:`avfront.sources.find`.
+    rate : int
+        Hz, of the mixture; examples at other rates are resampled.
+    frame : int
+        Samples per STFT frame.
+    seconds : float
+        Longer examples are used up to this length.
+    mixture : Path
+        An example that is the mixture itself is worth a warning.
+    notes : list of str
+        Warnings are appended.
+
+    Raises
+    ------
+    AvfrontError
+        If not one of the files can be used; the message has the first reason.
+    """
+    import nmfcore
+
+    examples = Examples(source.name)
+    first: AvfrontError | None = None
+    for path in source.files:
+        try:
+            info = audio.probe(path)
+            samples = audio.resample(_usable(audio.read(info, seconds=seconds), info), info.rate, rate)
+            if samples.shape[1] < frame:
+                raise AvfrontError(
+                    f"it is shorter than one frame of {1000 * frame / rate:.0f} ms",
+                    file=path,
+                    remedy="use a longer one",
+                )
+        except AvfrontError as error:
+            first = first or error
+            examples.skipped.append({"path": str(path), "reason": error.what})
+            notes.append(f"{path}: this example of '{source.name}' is left out: {error.what}.")
+            continue
+        power = np.square(np.abs(nmfcore.stft(samples, frame))).mean(axis=0)  # channels averaged: (F, N)
+        # Examples differ in level; what is learned is their shape.
+        examples.spectrograms.append(power / power.mean())
+        used = {
+            "path": str(path),
+            "rate": info.rate,
+            "channels": info.channels,
+            "seconds": round(info.duration, 3),
+            "seconds_used": round(min(info.duration, seconds), 3),
+        }
+        examples.used.append(used)
+        notes.extend(_remarks(path, info, source.name, rate, mixture))
+    if first is not None and not examples.used:
+        count = len(source.files)
+        raise AvfrontError(
+            f"the source '{source.name}' has no usable example ({count} tried): {first.what}",
+            file=first.file,
+            remedy="give it at least one recording of that sound alone",
+        )
+    return examples
+
+
+def seconds(source: Source, limit: float) -> float:
+    """How much sound the examples of a source have, by their headers; each counts up to `limit` seconds."""
+    total = 0.0
+    for path in source.files:
+        # What cannot be read is told when it is read.
+        with contextlib.suppress(AvfrontError):
+            total += min(audio.probe(path).duration, limit)
+    return total
+
+
+def _usable(samples: audio.Samples, info: audio.AudioInfo) -> audio.Samples:
+    if not np.isfinite(samples).all():
+        raise AvfrontError(
+            "it has samples that are not finite numbers", file=info.path, remedy="export it again"
+        )
+    peak = float(np.abs(samples).max(initial=0.0))
+    if peak == 0.0:
+        raise AvfrontError("it is silent", file=info.path, remedy="use another one")
+    return samples / np.float32(peak)
+
+
+def _remarks(path: Path, info: audio.AudioInfo, name: str, rate: int, mixture: Path) -> Iterator[str]:
+    if path.resolve() == mixture.resolve():
+        yield f"{path}: the mixture itself is an example of '{name}', which then explains all of it."
+    if info.rate < rate:
+        yield (
+            f"{path}: this example of '{name}' is at {info.rate} Hz and the mixture at {rate} Hz,"
+            " so it says nothing about"
+            f" sound above {info.rate / 2000:g} kHz."
+        )

@@ -1,0 +1,135 @@
+"""What a job is given, what is known once its inputs were looked at, and what comes out of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from avfront.audio import AudioInfo, Survey
+from avfront.examples import Examples
+from avfront.methods import Method
+from avfront.sources import Source
+
+REPORT = "report.json"
+PICTURE = "spectrogram.png"
+
+# Called with the name of the current stage and the share of it that is done, 0…1.
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be separated, with what, and where the results go.
+
+    Attributes
+    ----------
+    mixture : Path
+        The recording; any format, rate and number of channels that libsndfile reads.
+    sources : tuple of Source
+        Names and example files, as :func:`avfront.sources.parse` gives them.
+    output : Path
+        Folder for ``<source>.wav``, ``report.json`` and ``spectrogram.png``.
+    method : str, optional
+        "spatial" or "gssm"; None chooses by the number of channels.
+    options : mapping
+        Settings of the method that depart from the papers'; None values count as not given.
+    mic_distance : float, optional
+        Metres from one microphone to the next, on a line.
+    array : Path, optional
+        JSON file of microphone positions, see :func:`avfront.geometry.load`.
+    references : mapping of name to Path
+        True images of sources, where they are known: the result is scored against them.
+    seed : int
+        The same seed gives the same files.
+    device : str
+        "auto" or "cpu".
+    force : bool
+        Replace outputs that are already there.
+    picture : bool
+        Draw the spectrograms.
+    segment_seconds : float
+        Longer recordings are separated in segments of at most this length; 0 takes any recording as a whole.
+    example_seconds : float
+        Longer examples are used up to this length.
+    memory_gb : float, optional
+        Memory that the job may use; None is half of the machine's.
+    """
+
+    mixture: Path
+    sources: tuple[Source, ...]
+    output: Path
+    method: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    mic_distance: float | None = None
+    array: Path | None = None
+    references: Mapping[str, Path] = field(default_factory=dict)
+    seed: int = 0
+    device: str = "auto"
+    force: bool = False
+    picture: bool = True
+    segment_seconds: float = 60.0
+    example_seconds: float = 60.0
+    memory_gb: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job has made.
+
+    Attributes
+    ----------
+    files : dict of name to Path
+        Every file written: the sources' by source name, and "report" and "picture".
+    report : dict
+        The content of report.json.
+    timings : dict
+        Seconds per stage, and "total".
+    objective : list of list of float
+        History of the objective, one list per segment (empty for a silent one).
+    warnings : list of str
+        What the user should know, one sentence each.
+    """
+
+    files: dict[str, Path]
+    report: dict[str, Any]
+    timings: dict[str, float]
+    objective: list[list[float]]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job whose inputs exist and fit together, as far as headers tell."""
+
+    job: Job
+    info: AudioInfo
+    sources: tuple[Source, ...]  # with files, no folders
+    names: tuple[str, ...]  # of the outputs, the background last
+    method: str
+    options: dict[str, Any]
+    microphones: npt.NDArray[np.float64] | None  # (I, 3) metres
+    microphones_from: str
+    references: dict[str, AudioInfo]
+
+    def inputs(self) -> list[Path]:
+        """Every file that the job reads."""
+        files = [file for source in self.sources for file in source.files]
+        extra = [] if self.job.array is None else [self.job.array]
+        return [self.info.path, *files, *self.job.references.values(), *extra]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came out of the stages, for the report."""
+
+    method: Method
+    survey: Survey
+    frame: int
+    examples: list[Examples]
+    spans: list[tuple[int, int]]
+    objective: list[list[float]]
+    energy: dict[str, float]  # of each source's image, and of "mixture"
+    scores: dict[str, Any] | None

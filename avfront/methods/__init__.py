@@ -1,0 +1,42 @@
+"""Ways to separate a recording, by name. A new one is a new file here, and a line in :data:`METHODS`."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from avfront.errors import AvfrontError
+from avfront.methods.base import Method, Scene, Separated
+from avfront.methods.gssm import Gssm
+from avfront.methods.spatial import Spatial
+
+__all__ = ["METHODS", "Gssm", "Method", "Scene", "Separated", "Spatial", "make"]
+
+METHODS: dict[str, type[Gssm] | type[Spatial]] = {"gssm": Gssm, "spatial": Spatial}
+
+
+def make(name: str, options: Mapping[str, Any]) -> Method:
+    """The method of that name with its papers' settings, changed where `options` has a value that is not
+    None.
+
+    Raises
+    ------
+    AvfrontError
+        (usage) If there is no such method, or it has no such option.
+
+    >>> make("spatial", {"iterations": 20, "background": None}).iterations
+    20
+    """
+    if name not in METHODS:
+        raise AvfrontError(
+            f"there is no method '{name}'", remedy=f"use --method {' or '.join(sorted(METHODS))}", usage=True
+        )
+    given = {key: value for key, value in options.items() if value is not None}
+    known = {field.name for field in fields(METHODS[name])}
+    for key in given:
+        if key not in known:
+            raise AvfrontError(
+                f"the method {name} has no option --{key.replace('_', '-')}",
+                remedy="leave it out, or choose another method",
+                usage=True,
+            )
+    return replace(METHODS[name](), **given)

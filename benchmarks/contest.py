@@ -1,0 +1,137 @@
+"""Time per iteration of several programs that do the same work, interleaved to share the machine's moods.
+
+The time of one iteration is the difference between a long and a short fit over the difference of their
+iterations: set-up, checks and results cancel. Every round times every contestant once, in rotating order, and
+ratios are taken within rounds.
+"""
+
+import ctypes
+import gc
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import machine
+
+TIMED_S = 0.15  # iterations that last about this long are put between the short and the long fit
+REST_S = 0.01  # lets the thread pools of the last contestant fall asleep
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A program under measurement.
+
+    Attributes:
+        name: as it stands in the tables.
+        run: does that many iterations from the same start each time, and returns its state.
+        longest: the most iterations of one fit that hold nothing but iterations (torchnmf evaluates its loss
+            after every tenth); longer measurements repeat the fit.
+        step: the iterations timed are a multiple of this (for a peer with extra work in every tenth).
+    """
+
+    name: str
+    run: Callable[[int], Any]
+    longest: int = 100_000
+    step: int = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one contestant is timed: `repeats` pairs of a fit with 1 and a fit with 1 + `extra` iterations."""
+
+    contestant: Contestant
+    extra: int
+    repeats: int
+
+    def seconds(self) -> float:
+        """Time of one iteration."""
+        total = 0.0
+        for _ in range(self.repeats):
+            total += clock(self.contestant.run, 1 + self.extra) - clock(self.contestant.run, 1)
+        return total / (self.repeats * self.extra)
+
+
+def clock(run: Callable[[int], Any], n: int) -> float:
+    """Wall time of run(n) in seconds."""
+    start = time.perf_counter()
+    run(n)
+    return time.perf_counter() - start
+
+
+def plan(contestant: Contestant) -> Plan:
+    """Warm the contestant up and choose how many iterations make a measurement that can be trusted."""
+    contestant.run(1)
+    one = clock(contestant.run, 1)
+    probe = min(contestant.longest - 1, contestant.step if one > TIMED_S else 8 * contestant.step)
+    # Set-up counts here, which makes the estimate safe: a difference of two noisy times could be nothing.
+    iteration = min(clock(contestant.run, 1 + probe) for _ in range(2)) / (1 + probe)
+    wanted = math.ceil(TIMED_S / iteration / contestant.step) * contestant.step
+    if wanted > probe:  # fast enough for a better estimate at no cost
+        iteration = clock(contestant.run, 1 + wanted) / (1 + wanted)
+        wanted = math.ceil(TIMED_S / iteration / contestant.step) * contestant.step
+    extra = min(wanted, contestant.longest - 1)
+    return Plan(contestant, extra, math.ceil(wanted / extra))
+
+
+def compete(contestants: Sequence[Contestant], rounds: int, benchmark: Any) -> tuple[dict[str, Any], float]:
+    """Times every contestant in every round: the table of :func:`compare`, and others' share of the machine.
+
+    The first contestant is ours: pytest-benchmark's own table shows its long fit; the rounds are its set-up.
+    """
+    plans = [plan(contestant) for contestant in contestants]
+    samples: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
+
+    def play_a_round() -> None:
+        turn = len(samples[plans[0].contestant.name]) % len(plans)
+        for entry in plans[turn:] + plans[:turn]:
+            gc.collect()
+            time.sleep(REST_S)
+            samples[entry.contestant.name].append(entry.seconds())
+
+    ours = plans[0]
+    before, start = machine.cpu_seconds(), time.perf_counter()
+    benchmark.pedantic(ours.contestant.run, args=(1 + ours.extra,), setup=play_a_round, rounds=rounds)
+    others = machine.others_share(before, machine.cpu_seconds(), time.perf_counter() - start)
+    table = compare(samples, ours.contestant.name)
+    benchmark.extra_info["times_ours"] = {name: round(row["times_ours"], 2) for name, row in table.items()}
+    return table, others
+
+
+def compare(samples: dict[str, list[float]], ours: str) -> dict[str, dict[str, Any]]:
+    """Median time of each, and how many times longer than ours it took, round by round."""
+    table: dict[str, dict[str, Any]] = {}
+    for name, times in samples.items():
+        each = [theirs / mine for theirs, mine in zip(times, samples[ours], strict=True)]
+        table[name] = {
+            "iteration_s": statistics.median(times),
+            "fastest_s": min(times),
+            "times_ours": statistics.median(each),
+            "times_ours_range": [min(each), max(each)],
+            "samples_s": times,
+        }
+    return table
+
+
+def peak_bytes(run: Callable[[], Any]) -> int | None:
+    """Memory that a call takes at its peak beyond what was there before; None where the system is silent."""
+    status, refs = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+    def kilobytes(field: str) -> int:
+        line = next(line for line in status.read_text().splitlines() if line.startswith(field))
+        return int(line.split()[1])
+
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(
+            0
+        )  # memory that an earlier contestant gave back is not counted as there
+        refs.write_text("5")  # resets the high-water mark
+        before = kilobytes("VmRSS")
+        run()
+        return max(kilobytes("VmHWM") - before, 0) * 1024
+    except (OSError, AttributeError, StopIteration):
+        return None

@@ -1,0 +1,120 @@
+"""What others do on the same mixtures: pyroomacoustics' blind methods, and the two ends of the scale.
+
+Blind methods return sources in no particular order: `best_order` chooses it by the truth (which flatters them).
+All estimates are images at both microphones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def _frames(mix: Array, frame: int, overlap: int = 4) -> tuple[Array, int]:
+    """STFT (N, F, I) by pyroomacoustics, Hann, and the number of samples put in front."""
+    from pyroomacoustics.transform import stft
+
+    hop = frame // overlap
+    padded = np.pad(mix, ((0, 0), (frame, frame + hop))).T
+    return stft.analysis(padded, frame, hop, win=_hann(frame)), frame
+
+
+def _signals(X: Array, frame: int, length: int, overlap: int = 4) -> Array:
+    """Back to samples: X (N, F, C) -> (C, T)."""
+    from pyroomacoustics.transform import stft
+
+    hop = frame // overlap
+    synthesis = stft.compute_synthesis_window(_hann(frame), hop)
+    samples = stft.synthesis(X, frame, hop, win=synthesis)
+    # Analysis frame n ends at sample (n+1)·hop of the padded input: the output is late by frame - hop.
+    late = frame - hop
+    return samples[frame + late : frame + late + length].T
+
+
+def _hann(frame: int) -> Array:
+    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame))
+
+
+def _to_images(Y: Array, W: Array) -> Array:
+    """Demixed Y (N, F, J) and demixing W (F, J, I) -> images (J, N, F, I): each source as the microphones hear it."""
+    return np.einsum("fij,nfj->jnfi", np.linalg.inv(W), Y)
+
+
+def auxiva(mix: Array, frame: int = 2048, n_iter: int = 50) -> Array:
+    """AuxIVA (Ono 2011), projected back: images (2, I, T)."""
+    import pyroomacoustics as pra
+
+    X, _ = _frames(mix, frame)
+    Y, W = pra.bss.auxiva(X, n_iter=n_iter, proj_back=False, return_filters=True)
+    return np.stack([_signals(image, frame, mix.shape[1]) for image in _to_images(Y, W)])
+
+
+def ilrma(mix: Array, frame: int = 2048, n_iter: int = 100, n_components: int = 2, seed: int = 0) -> Array:
+    """ILRMA (Kitamura et al. 2016), projected back: images (2, I, T)."""
+    import pyroomacoustics as pra
+
+    X, _ = _frames(mix, frame)
+    with _seeded(seed):
+        Y, W = pra.bss.ilrma(X, n_iter=n_iter, n_components=n_components, proj_back=False, return_filters=True)
+    return np.stack([_signals(image, frame, mix.shape[1]) for image in _to_images(Y, W)])
+
+
+def fastmnmf2(mix: Array, frame: int = 1024, n_iter: int = 100, n_components: int = 8, seed: int = 0) -> Array:
+    """FastMNMF2 (Sekiguchi et al. 2020): images (2, I, T)."""
+    import pyroomacoustics as pra
+
+    X, _ = _frames(mix, frame)
+    with _seeded(seed):
+        images = pra.bss.fastmnmf2(X, n_src=2, n_iter=n_iter, n_components=n_components, mic_index="all")  # (I, N, F, J)
+    return np.stack([_signals(np.moveaxis(images[..., j], 0, -1), frame, mix.shape[1]) for j in range(2)])
+
+
+def mixture(mix: Array) -> Array:
+    """The mixture itself as the estimate of both sources: where the scale begins."""
+    return np.stack([mix, mix])
+
+
+def oracle(images: Array, frame: int = 1024, n_iter: int = 10) -> Array:
+    """Multichannel Wiener filter with the true variances and full-rank covariances: where this model's scale ends.
+
+    `R_j` and `v_j` are fitted to each true image by the same alternation as in the model (Duong et al. 2010).
+    """
+    spectra = np.stack([_frames(image, frame)[0] for image in images])  # (J, N, F, I)
+    J, N, F, channels = spectra.shape
+    outer = spectra[..., :, None] * spectra[..., None, :].conj()  # (J, N, F, I, I)
+    floor = 1e-10 * np.mean(np.abs(spectra) ** 2)
+    v = np.mean(np.abs(spectra) ** 2, axis=-1) + floor  # (J, N, F)
+    for _ in range(n_iter):
+        R = np.mean(outer / v[..., None, None], axis=1)  # (J, F, I, I)
+        R += 1e-6 * np.eye(channels) * np.trace(R, axis1=-2, axis2=-1).real[..., None, None]
+        v = np.einsum("jfab,jnfba->jnf", np.linalg.inv(R), outer).real / channels + floor
+    parts = v[..., None, None] * R[:, None]
+    gains = parts @ np.linalg.inv(parts.sum(axis=0))
+    estimates = np.einsum("jnfab,nfb->jnfa", gains, spectra.sum(axis=0))
+    return np.stack([_signals(estimate, frame, images.shape[-1]) for estimate in estimates])
+
+
+def best_order(true: Array, estimated: Array) -> Array:
+    """The two estimates in the order with the larger mean SDR."""
+    from .scores import sdr
+
+    swapped = estimated[::-1]
+    return estimated if sdr(true, estimated).mean() >= sdr(true, swapped).mean() else swapped
+
+
+class _seeded:
+    """pyroomacoustics draws from NumPy's global generator: seed it inside, and put it back after."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __enter__(self) -> None:
+        self.state = np.random.get_state()
+        np.random.seed(self.seed)
+
+    def __exit__(self, *_: object) -> None:
+        np.random.set_state(self.state)

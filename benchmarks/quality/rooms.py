@@ -1,0 +1,213 @@
+"""Simulated stereo recordings of a talker in diffuse noise.
+
+Duong et al. (2018) used SiSEC's two-channel mixtures of speech and real-world background noise (10 s, 16 kHz, microphones
+8.6 cm apart). These mixtures are made like them: image-source rooms of random size, one talker at a random azimuth,
+and the noise played from many distant points at once, each with its own stretch of the noise recording, so that it reaches
+the pair from all around. The dictionary's examples are dry recordings of *other* talkers and *other* noises.
+
+Mixture `i` of seed `s` depends on `(s, i)` and the recordings only. Rendered mixtures are kept in `NMFCORE_CACHE`
+(default: a folder of the system's temporary directory), never in the repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import recordings
+
+RATE = recordings.RATE
+SECONDS = 10.0
+SPACING = 0.086  # m between the two microphones
+SNRS = (5.0, 2.5, 0.0, -2.5, -5.0)  # dB, speech image over noise image
+POINTS = 10  # places from which the noise is played
+LAYOUT = 1  # raise it when rendering changes: part of the cache's key
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """One recording with its truth.
+
+    Attributes:
+        name: talker, noise and SNR.
+        images: (2, 2, T) float64; [speech, noise] at both microphones; the mixture is their sum.
+        speech_examples, noise_examples: dry recordings of others, each (T_i,).
+        facts: talker, noise, snr_db, rt60_s, azimuth_deg (90 is broadside), room_m, distance_m, the examples' names.
+    """
+
+    name: str
+    images: NDArray[np.float64]
+    speech_examples: list[NDArray[np.float64]]
+    noise_examples: list[NDArray[np.float64]]
+    facts: dict[str, object]
+
+    @property
+    def mix(self) -> NDArray[np.float64]:
+        """The recording (2, T)."""
+        return self.images.sum(axis=0)
+
+    @property
+    def snr(self) -> float:
+        return float(str(self.facts["snr_db"]))
+
+
+def mixtures(
+    count: int = 15,
+    seed: int = 0,
+    *,
+    talkers: Sequence[str] | None = None,
+    noises: Sequence[str] | None = None,
+) -> Iterator[Mixture]:
+    """`count` mixtures, talkers, noises and SNRs crossed; `talkers`/`noises` limit who may be *in the mixture*."""
+    for index in range(count):
+        yield mixture(index, seed, talkers=talkers, noises=noises)
+
+
+def mixture(
+    index: int,
+    seed: int = 0,
+    *,
+    talkers: Sequence[str] | None = None,
+    noises: Sequence[str] | None = None,
+) -> Mixture:
+    """Mixture `index` of `seed`: rendered once, then read from the cache."""
+    everyone, every_noise = recordings.talkers(), recordings.noises()
+    heard = sorted(talkers or everyone)
+    loud = sorted(noises or every_noise)
+    rng = np.random.default_rng([seed, index])
+    # A fresh order of noises each round of talkers crosses them; the order itself depends on the seed alone.
+    order = np.random.default_rng([seed, 10**6 + index // len(loud)])
+    noise = loud[int(order.permutation(len(loud))[index % len(loud)])]
+    talker = heard[(index + seed) % len(heard)]
+    snr = SNRS[(index + seed + index // len(SNRS)) % len(SNRS)]
+
+    others = [name for name in everyone if name != talker]
+    speech_names = [str(name) for name in rng.choice(others, size=3, replace=False)]
+    noise_names = [str(name) for name in rng.choice([n for n in every_noise if n != noise], size=5, replace=False)]
+    facts: dict[str, object] = {
+        "talker": talker,
+        "noise": noise,
+        "snr_db": snr,
+        "speech_examples": speech_names,
+        "noise_examples": noise_names,
+    }
+    key = hashlib.sha256(json.dumps([LAYOUT, seed, index, SECONDS, POINTS, facts]).encode()).hexdigest()[:16]
+    kept = cache() / f"room-{key}.npz"
+    if kept.exists():
+        with np.load(kept) as stored:
+            images = stored["images"].astype(float)
+            facts.update(json.loads(str(stored["facts"])))
+    else:
+        images, room = _render(everyone[talker], every_noise[noise], snr, rng)
+        facts.update(room)
+        partial = kept.with_suffix(f".{os.getpid()}.npz")
+        np.savez(partial, images=images.astype(np.float32), facts=json.dumps(room))
+        partial.replace(kept)
+        images = images.astype(np.float32).astype(float)  # the same numbers whether rendered now or read back
+
+    picks = np.random.default_rng([seed, index, 1])
+    speech = [_talk(everyone[name], int(SECONDS * RATE), picks) for name in speech_names]
+    noise_examples = [_stretch(recordings.read(every_noise[name]), int(SECONDS * RATE), picks) for name in noise_names]
+    return Mixture(f"{index:02d} {talker} in {noise} {snr:+.1f} dB", images, speech, noise_examples, facts)
+
+
+def cache() -> Path:
+    """Where rendered mixtures are kept: `NMFCORE_CACHE`, or a folder of the temporary directory."""
+    path = Path(os.environ.get("NMFCORE_CACHE") or Path(tempfile.gettempdir()) / "nmfcore-quality")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def microphones() -> NDArray[np.float64]:
+    """Positions (2, 3) in metres of the pair, about its centre; azimuth 90 degrees is broadside."""
+    return np.array([[SPACING / 2, 0.0, 0.0], [-SPACING / 2, 0.0, 0.0]])
+
+
+def _talk(files: Sequence[str], length: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A talker's sentences in random order with short pauses, at most `length` samples."""
+    pieces = []
+    for position in rng.permutation(len(files)):
+        samples = recordings.read(files[int(position)])
+        pieces += [samples / np.sqrt(np.mean(samples**2)), np.zeros(int(rng.uniform(0.15, 0.4) * RATE))]
+    return np.concatenate(pieces)[:length]
+
+
+def _stretch(noise: NDArray[np.float64], length: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """`length` samples from a random place of the noise, round its end if need be."""
+    start = int(rng.integers(len(noise)))
+    return np.take(noise, np.arange(start, start + length), mode="wrap")
+
+
+def _render(
+    speech_files: Sequence[str], noise_file: str, snr: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], dict[str, object]]:
+    import pyroomacoustics as pra
+
+    length = int(SECONDS * RATE)
+    while True:  # some sizes cannot have some reverberation times: draw again
+        size = rng.uniform([4.0, 3.5, 2.4], [8.0, 6.0, 3.2])
+        rt60 = float(rng.uniform(0.15, 0.45))
+        try:
+            absorption, order = pra.inverse_sabine(rt60, size)
+        except ValueError:
+            continue
+        break
+    centre = rng.uniform([1.4, 1.4, 1.0], size - [1.4, 1.4, 1.0])
+    turn = rng.uniform(0, 2 * np.pi)
+    axis = np.array([np.cos(turn), np.sin(turn), 0.0])
+    pair = centre[:, None] + np.outer(axis, [SPACING / 2, -SPACING / 2])
+
+    while True:
+        azimuth, distance = rng.uniform(0, 2 * np.pi), float(rng.uniform(0.5, 1.3))
+        step = np.array([np.cos(turn + azimuth), np.sin(turn + azimuth), rng.uniform(-0.15, 0.15)])
+        mouth = centre + distance * step
+        if np.all(mouth > 0.2) and np.all(mouth < size - 0.2):
+            break
+
+    def heard(position: NDArray[np.float64], signal: NDArray[np.float64]) -> NDArray[np.float64]:
+        room = pra.ShoeBox(size, fs=RATE, materials=pra.Material(absorption), max_order=min(order, 24))
+        room.add_source(position, signal=signal)
+        room.add_microphone_array(pair)
+        room.simulate()
+        return np.asarray(room.mic_array.signals)
+
+    lead = RATE // 2  # reverberation builds up before the ten seconds begin
+    voice = np.concatenate([np.zeros(lead), _talk(speech_files, length, rng)])
+    image = heard(mouth, voice)[:, lead : lead + length]
+    speech = np.zeros((2, length))
+    speech[:, : image.shape[1]] = image
+
+    recording = recordings.read(noise_file)
+    noise = np.zeros((2, length))
+    for point in range(POINTS):
+        while True:  # all round, at least 1.4 m away
+            angle = 2 * np.pi * (point + rng.uniform()) / POINTS
+            reach = rng.uniform(1.4, 5.0)
+            position = centre + reach * np.array([np.cos(angle), np.sin(angle), rng.uniform(-0.3, 0.3)])
+            position[2] = np.clip(position[2], 0.2, size[2] - 0.2)
+            outside = np.any(position < 0.2) or np.any(position > size - 0.2)
+            if outside:  # pull it back to the wall along its direction
+                position = np.clip(position, 0.2, size - 0.2)
+            if np.linalg.norm(position - centre) >= 1.1:
+                break
+        stretch = _stretch(recording, length + lead, rng) * 10 ** (rng.uniform(-3, 3) / 20)
+        noise += heard(position, stretch)[:, lead : lead + length]
+
+    noise *= np.sqrt(np.sum(speech**2) / np.sum(noise**2)) * 10 ** (-snr / 20)
+    images = np.stack([speech, noise])
+    images *= 0.5 / np.abs(images.sum(axis=0)).max()
+    doa = np.degrees(np.arccos(np.clip(np.dot(axis, mouth - centre) / np.linalg.norm(mouth - centre), -1, 1)))
+    return images, {
+        "rt60_s": round(rt60, 3),
+        "azimuth_deg": round(float(doa), 1),
+        "distance_m": round(distance, 2),
+        "room_m": [round(float(side), 2) for side in size],
+    }

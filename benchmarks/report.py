@@ -1,0 +1,259 @@
+"""Draws docs/img/*.png and rewrites README.md's measured tables, from benchmarks/results/*.json alone.
+
+Run by `make bench-report`. Only what stands between `<!-- measured:NAME -->` and `<!-- /measured:NAME -->` is
+replaced; a part without results says so.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+IMAGES = ROOT / "docs" / "img"
+README = ROOT / "README.md"
+
+Result = dict[str, Any]
+PEERS = {
+    "scikit-learn MU": "#c44e52",
+    "torchnmf": "#dd8452",
+    "NumPy formulas": "#8c8c8c",
+    "ssspy GaussMNMF": "#8172b3",
+    "pyroomacoustics fastmnmf2": "#937860",
+}
+OURS = "#4c72b0"
+NOT_YET = "*Not measured yet: `make bench bench-report`.*"
+
+
+def load() -> list[Result]:
+    """Every result, in the order of its file name; the order of kinds and sizes is the tables' business."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+
+
+def kind(results: Sequence[Result], *names: str) -> list[Result]:
+    """Results of some kinds, small jobs first."""
+    found = [result for result in results if result.get("kind") in names]
+    return sorted(found, key=lambda result: (result.get("flops_per_iteration", 0), result.get("beta", 0)))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table whose columns but the first are aligned to the right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def span(values: Sequence[str]) -> str:
+    """The value, or the range where results differ in it."""
+    distinct = sorted(set(values))
+    return distinct[0] if len(distinct) == 1 else f"{distinct[0]} to {distinct[-1]}"
+
+
+def where(results: Sequence[Result]) -> str:
+    """One sentence: machine, date, versions of the peers, and whatever makes the figures doubtful."""
+    machines = sorted({f"{r['machine']['cpu']}, {r['machine']['threads']} threads" for r in results})
+    versions: dict[str, list[str]] = {}
+    for result in results:
+        for name, value in result["machine"]["versions"].items():
+            versions.setdefault(name, []).append(value)
+    shown = ("numpy", "scikit-learn", "torch", "torchnmf", "ssspy", "pyroomacoustics")
+    peers = ", ".join(f"{name} {span(versions[name])}" for name in shown if name in versions)
+    sentence = f"{'; '.join(machines)}; {span([r['date'] for r in results])}; {peers}."
+    if len({r["kernel_sha256"] for r in results}) > 1:
+        sentence += " These results are not all of the same kernels."
+    busy = max((r.get("others_share_of_cpu") or 0.0 for r in results), default=0.0)
+    if busy > 0.05:
+        sentence += f" Other programs took up to {busy:.0%} of the machine meanwhile."
+    return sentence
+
+
+def times(row: Result | None) -> str:
+    return "–" if row is None else f"{row['times_ours']:.1f} ×"
+
+
+def milliseconds(seconds: float) -> str:
+    value = seconds * 1e3
+    return f"{value:.3f} ms" if value < 1 else f"{value:.2f} ms" if value < 10 else f"{value:.0f} ms"
+
+
+def mantissa(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0e}".replace("e-0", "e-")
+
+
+def speed(results: list[Result]) -> str:
+    nmf, em = kind(results, "nmf"), sorted(kind(results, "em"), key=lambda r: r["name"])
+    if not nmf and not em:
+        return NOT_YET
+    parts = []
+    if nmf:
+        rows = []
+        for result in nmf:
+            entries = result["contestants"]
+            mine, sklearn = entries[result["ours"]], entries.get("scikit-learn MU")
+            error = f"{mantissa(mine['error'])} / {mantissa(sklearn['error'] if sklearn else None)}"
+            peers = [times(entries.get(name)) for name in ("scikit-learn MU", "torchnmf", "NumPy formulas")]
+            fraction = f"{mine['sgemm_fraction']:.0%}"
+            rows.append([result["what"], milliseconds(mine["iteration_s"]), *peers, fraction, error])
+        header = [
+            "one iteration, float32",
+            "nmfcore",
+            "scikit-learn",
+            "torchnmf",
+            "NumPy",
+            "of sgemm",
+            "error",
+        ]
+        parts.append(table(header, rows))
+        parts.append(
+            "Peers: how many times as long they take, the median over rounds that interleave all of them in "
+            "one run with the same matrices, threads and starting point. Of sgemm: rate of the matrix "
+            "products against the machine's float32 matrix product measured in the same run. Error: of the "
+            "factors after one iteration against float64, nmfcore / scikit-learn."
+        )
+        parts.append("![Peers' time over nmfcore's, by workload](docs/img/speed.png)")
+        parts.append("![Fraction of the machine's matrix product rate, by workload](docs/img/ceiling.png)")
+    if em:
+        rows = []
+        for result in em:
+            entries = result["contestants"]
+            peers = [times(entries.get(name)) for name in ("ssspy GaussMNMF", "pyroomacoustics fastmnmf2")]
+            rows.append([result["what"], milliseconds(entries[result["ours"]]["iteration_s"]), *peers])
+        parts.append(table(["one iteration, complex64", "nmfcore", "ssspy GaussMNMF", "fastmnmf2"], rows))
+        parts.append(
+            "fastmnmf2 (pyroomacoustics) fits jointly diagonalizable covariances, a smaller model; GaussMNMF "
+            "is the full-rank one."
+        )
+    parts.append(where([*nmf, *em]))
+    return "\n\n".join(parts)
+
+
+def job(results: list[Result]) -> str:
+    jobs, imports = kind(results, "job"), kind(results, "import")
+    if not jobs:
+        return NOT_YET
+    rows = []
+    for result in jobs:
+        median = result["median"]
+        figures = (
+            f"{median['wall_s']:.1f} s",
+            f"{median['algorithm_s']:.1f} s",
+            f"{median['peak_bytes'] / 1e6:.0f} MB",
+        )
+        rows.append([result["what"], *figures])
+    parts = [
+        table(["from the command to the files", "in all", "of it learning and separating", "memory"], rows)
+    ]
+    parts += [f"{r['what'].capitalize()}: {r['median_s']:.2f} s." for r in imports]
+    parts.append(where([*jobs, *imports]))
+    return "\n\n".join(parts)
+
+
+SECTIONS: dict[str, Callable[[list[Result]], str]] = {"speed": speed, "job": job}
+
+
+def rewrite(text: str, results: list[Result], names: Iterable[str] = ()) -> str:
+    r"""README's text with its measured parts made anew.
+
+    >>> print(rewrite("<!-- measured:job -->\nold\n<!-- /measured:job -->", [], ["job"]))
+    <!-- measured:job -->
+    *Not measured yet: `make bench bench-report`.*
+    <!-- /measured:job -->
+    """
+    for name in names or SECTIONS:
+        pattern = re.compile(rf"(<!-- measured:{name} -->\n).*?(<!-- /measured:{name} -->)", re.DOTALL)
+        if not pattern.search(text):
+            sys.exit(
+                f"README.md has no <!-- measured:{name} --> ... <!-- /measured:{name} -->; put them back"
+            )
+        body = SECTIONS[name](results)
+        text = pattern.sub(lambda match, body=body: f"{match[1]}{body}\n{match[2]}", text)  # type: ignore[misc]
+    return text
+
+
+def draw_speed(results: list[Result]) -> None:
+    """Bars: peers' time over ours, the median and the range of the rounds."""
+    import matplotlib.pyplot as plt
+
+    shown = [*kind(results, "nmf"), *sorted(kind(results, "em"), key=lambda r: r["name"])]
+    names = [name for name in PEERS if any(name in result["contestants"] for result in shown)]
+    height = 0.8 / 3
+    figure, axes = plt.subplots(figsize=(9, 0.6 * len(shown) + 1.4), layout="constrained")
+    seen = set()
+    for row, result in enumerate(shown):
+        present = [name for name in names if name in result["contestants"]]
+        for place, name in enumerate(present):
+            entry = result["contestants"][name]
+            ratio, (low, high) = entry["times_ours"], entry["times_ours_range"]
+            y = row + (place - (len(present) - 1) / 2) * height
+            label = None if name in seen else name
+            error = [[max(ratio - low, 0)], [max(high - ratio, 0)]]
+            axes.barh(
+                y,
+                ratio,
+                height,
+                color=PEERS[name],
+                label=label,
+                xerr=error,
+                ecolor="0.3",
+                error_kw={"lw": 0.8},
+            )
+            axes.annotate(
+                f"{ratio:.1f}", (max(high, ratio), y), (4, 0), textcoords="offset points", va="center", size=8
+            )
+            seen.add(name)
+    axes.axvline(1, color=OURS, lw=2)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_yticks(range(len(shown)), [result["what"] for result in shown], size=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("time of one iteration over nmfcore's (line); whiskers: range of the rounds", size=9)
+    figure.legend(loc="outside upper right", fontsize=8, ncols=len(names))
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(IMAGES / "speed.png", dpi=130)
+    plt.close(figure)
+
+
+def draw_ceiling(results: list[Result]) -> None:
+    """Bars: rate of the matrix products inside an iteration over the machine's sgemm rate of the same run."""
+    import matplotlib.pyplot as plt
+
+    shown = kind(results, "nmf")
+    figure, axes = plt.subplots(figsize=(9, 0.35 * len(shown) + 1.4), layout="constrained")
+    for row, result in enumerate(shown):
+        for name, colour, height in (
+            (result["ours"], OURS, 0.7),
+            ("scikit-learn MU", PEERS["scikit-learn MU"], 0.25),
+        ):
+            entry = result["contestants"].get(name)
+            if entry is not None:
+                label = None if row else name
+                axes.barh(row, 100 * entry["sgemm_fraction"], height, color=colour, label=label)
+    axes.set_yticks(range(len(shown)), [result["what"] for result in shown], size=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("per cent of the float32 matrix product rate measured in the same run", size=9)
+    figure.legend(loc="outside upper right", fontsize=8, ncols=2)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(IMAGES / "ceiling.png", dpi=130)
+    plt.close(figure)
+
+
+def main() -> None:
+    """Read the results, draw, and rewrite the tables."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    results = load()
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    if kind(results, "nmf"):
+        draw_speed(results)
+        draw_ceiling(results)
+    text = README.read_text(encoding="utf-8")
+    README.write_text(rewrite(text, results), encoding="utf-8")
+    print(f"README.md and {IMAGES.relative_to(ROOT)}/ now show {len(results)} result files")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The whole job as a user starts it: `avfront separate` on 10 s of stereo; and the import of nmfcore."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from . import machine
+
+RATE, SECONDS = 16000, 10
+ROUNDS = 3
+TALKER = "speech/tsp_FA"
+SPEECH = ("speech/libri_198", "speech/libri_2412", "speech/arctic_aew")
+NOISE = ("busy_street", "office", "wind", "concert_crowd", "doing_the_dishes")
+AMBIENCE = "noise/cafe.flac"
+
+
+def mixture(data: Path, path: Path) -> None:
+    """A talker and an ambience of ten arrivals at two microphones, under made-up room responses."""
+    import soundfile
+    from scipy.signal import fftconvolve
+
+    rng = np.random.default_rng(4)
+    decay = 10 ** (-3 * np.arange(int(0.3 * RATE)) / (0.3 * RATE))
+
+    def room(distance: float) -> np.ndarray:
+        tails = 0.2 * rng.standard_normal((2, decay.size)) * decay
+        tails[:, 0] = 1
+        return np.stack([np.roll(tail, int(rng.integers(0, 4)) + int(distance)) for tail in tails])
+
+    def heard(sound: np.ndarray, distance: float) -> np.ndarray:
+        return np.stack([fftconvolve(sound, h)[: RATE * SECONDS] for h in room(distance)])
+
+    files = sorted((data / TALKER).glob("*.flac"))
+    talker = np.resize(np.concatenate([soundfile.read(file)[0] for file in files]), RATE * SECONDS)
+    ambience = np.resize(soundfile.read(data / AMBIENCE)[0], RATE * SECONDS)
+    noise = np.sum(
+        [heard(np.roll(ambience, int(rng.integers(RATE * SECONDS))), 50) for _ in range(10)], axis=0
+    )
+    speech = heard(talker, 20)
+    noise *= np.linalg.norm(speech) / np.linalg.norm(noise)
+    mix = speech + noise
+    soundfile.write(path, (0.5 * mix / np.abs(mix).max()).T, RATE, subtype="PCM_16")
+
+
+def run(command: list[str], log: Path) -> tuple[float, int]:
+    """Wall time in seconds and peak memory in bytes of a program."""
+    start = time.perf_counter()
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, f"{' '.join(command)}\n{log.read_text(errors='replace')}"
+    return wall, usage.ru_maxrss * 1024
+
+
+def test_separate_job(
+    data: Path, tmp_path: Path, benchmark: Any, write_result: Callable[[str, dict[str, Any]], None]
+) -> None:
+    pytest.importorskip("soundfile")
+    mix, out, log = tmp_path / "mix.wav", tmp_path / "out", tmp_path / "log.txt"
+    mixture(data, mix)
+    speech = ",".join(str(sorted((data / folder).glob("*.flac"))[0]) for folder in SPEECH)
+    noise = ",".join(str(data / "noise" / f"{name}.flac") for name in NOISE)
+    command = [sys.executable, "-P", "-m", "avfront", "separate", str(mix), "-o", str(out), "--force"]
+    command += ["--mic-distance", "0.086", "--sources", f"speech={speech}", f"noise={noise}"]
+    runs: list[dict[str, Any]] = []
+
+    def job() -> None:
+        wall, peak = run(command, log)
+        timings = json.loads((out / "report.json").read_text(encoding="utf-8"))["timings"]
+        algorithm = timings["dictionary"] + timings["separate"]
+        runs.append({"wall_s": wall, "algorithm_s": algorithm, "peak_bytes": peak, "timings": timings})
+
+    before, start = machine.cpu_seconds(), time.perf_counter()
+    benchmark.pedantic(job, rounds=ROUNDS, warmup_rounds=1)
+    seconds = time.perf_counter() - start
+    after = machine.cpu_seconds()
+    write_result(
+        "separate-stereo-10s",
+        {
+            "kind": "job",
+            "what": "avfront separate, 10 s of stereo at 16 kHz, 3 speech and 5 noise examples, defaults",
+            "settings": json.loads((out / "report.json").read_text(encoding="utf-8"))["settings"],
+            "others_share_of_cpu": machine.others_share(before, after, seconds),
+            "runs": runs[1:],  # the first one warmed the disk's cache
+            "median": {
+                name: statistics.median(one[name] for one in runs[1:])
+                for name in ("wall_s", "algorithm_s", "peak_bytes")
+            },
+        },
+    )
+
+
+def test_import_time(
+    tmp_path: Path, benchmark: Any, write_result: Callable[[str, dict[str, Any]], None]
+) -> None:
+    program = (
+        "import time; start = time.perf_counter(); import nmfcore; nmfcore.nmf; "
+        "print(time.perf_counter() - start)"
+    )
+    seconds: list[float] = []
+
+    def one() -> None:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
+        )
+        seconds.append(float(done.stdout))
+
+    benchmark.pedantic(one, rounds=9, warmup_rounds=1)
+    write_result(
+        "import-time",
+        {
+            "kind": "import",
+            "what": "import nmfcore and its solver, in a fresh interpreter",
+            "samples_s": seconds[1:],
+            "median_s": statistics.median(seconds[1:]),
+        },
+    )

@@ -1,0 +1,95 @@
+"""Where a source is: the direction whose plane wave agrees best with the phases between microphones."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nmfcore.spatial.covariances import SPEED_OF_SOUND, positions, steering
+from nmfcore.spatial.filtering import as_mixture
+
+
+def grid(microphones: ArrayLike, step: float = 2.0) -> NDArray[np.float64]:
+    """Unit vectors (L, 3) of all directions that an array can tell apart, about `step` degrees from one another.
+
+    A pair or a line of microphones cannot tell directions with the same angle to it apart: half a circle. An array
+    in a plane: half a sphere. Any other: the sphere.
+
+    >>> grid([[0.0, 0, 0], [0.1, 0, 0]], step=45).round(2).tolist()
+    [[1.0, 0.0, 0.0], [0.71, 0.71, 0.0], [0.0, 1.0, 0.0], [-0.71, 0.71, 0.0], [-1.0, 0.0, 0.0]]
+    """
+    if not 0 < step <= 90:
+        raise ValueError(f"step={step!r} must lie in 0…90 degrees.")
+    place = positions(microphones)
+    offsets = place - place.mean(0)
+    _, extent, axes = np.linalg.svd(offsets, full_matrices=True)
+    rank = int(np.sum(extent > 1e-3 * max(float(extent[0]), 1e-12)))
+    first = axes[0] * (1 if offsets[-1] @ axes[0] >= 0 else -1)
+    if rank <= 1:
+        angle = np.radians(np.linspace(0, 180, int(round(180 / step)) + 1))
+        beside = axes[1] * (1 if axes[1].sum() >= 0 else -1)
+        return np.outer(np.cos(angle), first) + np.outer(np.sin(angle), beside)
+    third = axes[2] * (1 if axes[2].sum() >= 0 else -1)
+    out = []
+    for up in np.radians(np.arange(0 if rank == 2 else -90, 91, step)):
+        count = max(1, int(round(360 / step * np.cos(up))))
+        angle = 2 * np.pi * np.arange(count) / count
+        ring = np.outer(np.cos(angle), axes[0]) + np.outer(np.sin(angle), axes[1])
+        out.append(np.cos(up) * ring + np.sin(up) * third)
+    return np.concatenate(out)
+
+
+def direction_of_arrival(
+    X: ArrayLike,
+    frequencies: ArrayLike,
+    microphones: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    band: tuple[float, float] = (200.0, 7000.0),
+    step: float = 2.0,
+    speed: float = SPEED_OF_SOUND,
+) -> tuple[NDArray[np.float64], float]:
+    """The direction (3,) towards a source, and how well the phases agree with it (1 is perfectly), by SRP-PHAT.
+
+    Steered response power with phase transform (DiBiase 2000), each point of the spectrogram counted with its weight.
+
+    Args:
+        X: mixture (I, F, N), I ≥ 2, complex.
+        frequencies: (F,) in Hz.
+        microphones: (I, 3) positions in metres.
+        weights: (F, N) ≥ 0, how much of each point is the source: its share of a first separation, say. None is 1.
+        band: lowest and highest frequency used, Hz.
+        step: degrees between candidate directions.
+        speed: of sound, m/s.
+
+    >>> f, place = np.linspace(0, 8000, 129), np.array([[-0.1, 0, 0], [0.1, 0, 0]])
+    >>> towards = np.array([0.5, 3**0.5 / 2, 0])
+    >>> X = steering(f, place, towards).T[:, :, None] * np.ones(4)
+    >>> found, agreement = direction_of_arrival(X, f, place)
+    >>> bool(found @ towards > 0.999), round(agreement, 2)
+    (True, 1.0)
+    """
+    X = as_mixture(X)
+    place = positions(microphones)
+    frequency = np.asarray(frequencies, np.float64)
+    if len(X) != len(place) or len(X) < 2:
+        raise ValueError(f"X has {len(X)} channels and there are {len(place)} microphones; both need ≥ 2 and to agree.")
+    used = (frequency >= band[0]) & (frequency <= band[1])
+    if not used.any():
+        raise ValueError(f"band={band} Hz holds none of the {len(frequency)} frequencies.")
+    weight = np.ones(X.shape[1:]) if weights is None else np.asarray(weights, np.float64)
+    if weight.shape != X.shape[1:]:
+        raise ValueError(f"weights have shape {weight.shape}; they must be (F, N) = {X.shape[1:]}.")
+    candidates = grid(place, step)
+    score: NDArray[Any] = np.zeros(len(candidates))
+    total = 0.0
+    waves = np.stack([steering(frequency[used], place, one, speed) for one in candidates])  # (L, F, I)
+    for a in range(len(X)):
+        for b in range(a + 1, len(X)):
+            cross = X[a, used] * X[b, used].conj()
+            phase = cross / np.maximum(np.abs(cross), 1e-30)
+            mean = np.sum(weight[used] * phase, axis=1)  # (F,)
+            score += np.sum((waves[:, :, a].conj() * waves[:, :, b] * mean).real, axis=1)
+            total += float(weight[used].sum())
+    best = int(np.argmax(score))
+    return candidates[best], float(score[best] / max(total, 1e-30))

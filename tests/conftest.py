@@ -1,0 +1,41 @@
+"""What every test may ask for: each backend in turn, the real recordings, and a GPU."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import nmfcore
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_report_header() -> str:
+    """Says which installation is tested, so that a source tree that hides it is noticed."""
+    home, found = Path(nmfcore.__file__).parent, nmfcore.backends.available()
+    return f"nmfcore {nmfcore.__version__} in {home}, backends: {', '.join(found)}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked gpu run only where nmfcore can use one."""
+    if "cuda" in nmfcore.backends.available():
+        return
+    for item in items:
+        if "gpu" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU that nmfcore can use"))
+
+
+@pytest.fixture(params=nmfcore.backends.available())
+def backend(request: pytest.FixtureRequest) -> str:
+    """The name of each backend that works here, for `backend=`."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real recordings: $NMFCORE_DATA, else ../shared/data beside the repository."""
+    folder = Path(os.environ.get("NMFCORE_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no recordings in {folder}; set NMFCORE_DATA to the folder that holds them")
+    return folder

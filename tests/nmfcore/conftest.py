@@ -1,0 +1,44 @@
+"""Fixtures for the numerical tests: every set of kernels in turn, and random numbers whose seed a failure shows."""
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from nmfcore import backends
+
+
+def kernel_sets() -> list[str]:
+    """Every backend but the oracle; the compiled one once for each instruction set that this processor has."""
+    found = []
+    for name in backends.available():
+        if name == "native":
+            engine: object = backends.get(name)
+            found += [f"native:{instructions}" for instructions in engine.instruction_sets()]  # type: ignore[attr-defined]
+        elif name != "reference":
+            found.append(name)
+    return found
+
+
+@pytest.fixture(params=kernel_sets())
+def engine(request: pytest.FixtureRequest) -> Iterator[backends.Backend]:
+    """Each set of kernels that is to be compared with the float64 reference."""
+    name, _, instructions = request.param.partition(":")
+    if not instructions:
+        yield backends.get(name)
+        return
+    from nmfcore import _native
+
+    before = _native.instruction_set()
+    _native.use_instruction_set(instructions)
+    yield backends.get(name)
+    _native.use_instruction_set(before)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Fresh numbers in every run; set NMFCORE_TEST_SEED to what a failure printed to repeat it."""
+    seed = int(os.environ.get("NMFCORE_TEST_SEED", np.random.SeedSequence().generate_state(1)[0]))
+    print(f"NMFCORE_TEST_SEED={seed}")
+    return np.random.default_rng(seed)
