@@ -29,8 +29,7 @@ _UNKNOWN_SIZE = 0x7FFF0000
 _SIZE_LINE = re.compile(r"^\s*(?:data|SSND|riff|Data Size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
 
 _BLOCK_FRAMES = 1 << 17
-# Two samples in a row this close to full scale count as clipped: real peaks touch full scale for one sample
-# at most.
+# Equal samples in a row, at full scale or beyond, count as clipped: true peaks are not flat.
 _CLIP_LEVEL = 0.9999
 
 
@@ -170,8 +169,8 @@ def survey(info: AudioInfo) -> Survey:
         magnitude = np.abs(block)
         peak = np.maximum(peak, magnitude.max(axis=1))
         energy += np.square(block, dtype=np.float64).sum(axis=1)
-        loud = magnitude >= _CLIP_LEVEL
-        clipped += int(np.count_nonzero(loud[:, 1:] & loud[:, :-1]))
+        flat = (magnitude[:, 1:] >= _CLIP_LEVEL) & (block[:, 1:] == block[:, :-1])
+        clipped += int(np.count_nonzero(flat))
         identical = identical and bool((block[1:] == block[:1]).all())
         frames += block.shape[1]
     rms = np.sqrt(energy / max(frames, 1))

@@ -126,8 +126,7 @@ def separate(
             "--sources",
             metavar="NAME=FILES",
             help="What is to be heard in MIX, and examples of it: NAME=file,file,folder (with all"
-            " that is in it)."
-            " Several in a row, or the option again.",
+            " that is in it). Several in a row, or the option again.",
         ),
     ],
     output: Annotated[
@@ -139,8 +138,7 @@ def separate(
             metavar="K",
             min=0,
             help="Add background.wav for what has no examples: K free spectral patterns. Default 0,"
-            " but 10 for a"
-            " single source.",
+            " but 10 for a single source.",
         ),
     ] = None,
     method: Annotated[
@@ -148,8 +146,7 @@ def separate(
         typer.Option(
             metavar="NAME",
             help="**spatial**: by spectra and by where the sound comes from; default from 2"
-            " channels on. **gssm**: by"
-            " spectra alone; default for mono.",
+            " channels on. **gssm**: by spectra alone; default for mono.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -157,8 +154,8 @@ def separate(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Of spatial: **separation** (default), **denoising**; or **nmf**, **free**, which"
-            " use no examples.",
+            help="Of spatial: **joint** (default); as published **separation**, **denoising**, and, without"
+            " examples, **nmf**, **free**.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -167,8 +164,7 @@ def separate(
         typer.Option(
             metavar="K",
             help="Spectral patterns per example: 32 or, by source, speech=32,noise=16. Default 32;"
-            " with spatial 16 for"
-            " a source named noise.",
+            " with spatial 16 for a source named noise.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -177,15 +173,17 @@ def separate(
         typer.Option(
             metavar="NAME=K",
             help="Of spatial: spectral patterns learned from MIX itself, for a source that may"
-            " sound unlike its"
-            " examples. Default noise=16; 0 for none.",
+            " sound unlike its examples. Default noise=4; 0 for none.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
     iterations: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="Default 15 of EM (spatial), 100 updates (gssm).", rich_help_panel=_MODEL
+            metavar="N",
+            min=1,
+            help="Default 40 (spatial; published models 15), 100 (gssm).",
+            rich_help_panel=_MODEL,
         ),
     ] = None,
     seed: Annotated[
@@ -338,10 +336,10 @@ def _counts(text: str | None, option: str, example: str, *, least: int) -> int |
 
 
 def _adaptive(text: str | None) -> dict[str, int] | None:
-    found = _counts(text, "--adaptive", "noise=16", least=0)
+    found = _counts(text, "--adaptive", "noise=4", least=0)
     if isinstance(found, int):
         if found > 0:
-            raise AvfrontError(f"--adaptive {text} names no source", remedy="write noise=16", usage=True)
+            raise AvfrontError(f"--adaptive {text} names no source", remedy="write noise=4", usage=True)
         return {}
     return found
 

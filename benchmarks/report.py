@@ -150,7 +150,24 @@ def job(results: list[Result]) -> str:
     return "\n\n".join(parts)
 
 
-SECTIONS: dict[str, Callable[[list[Result]], str]] = {"speed": speed, "job": job}
+def quality(results: list[Result]) -> str:
+    """The tables of benchmarks/quality: a result brings `columns`, `rows` (name, numbers …) and `caption`."""
+    found = sorted(kind(results, "quality"), key=lambda result: result["name"])
+    if not found:
+        return "*Not measured yet: `make bench-quality bench-report`.*"
+    parts = []
+    for result in found:
+        rows = [
+            [str(name), *("–" if value is None else f"{value:.1f}" for value in values)]
+            for name, *values in result["rows"]
+        ]
+        parts += [f"**{result['what']}**", table(result["columns"], rows), result["caption"]]
+        if "picture" in result:
+            parts.append(f"![{result['what']}]({result['picture']})")
+    return "\n\n".join(parts)
+
+
+SECTIONS: dict[str, Callable[[list[Result]], str]] = {"speed": speed, "job": job, "quality": quality}
 
 
 def rewrite(text: str, results: list[Result], names: Iterable[str] = ()) -> str:

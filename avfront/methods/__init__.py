@@ -25,6 +25,8 @@ def make(name: str, options: Mapping[str, Any]) -> Method:
 
     >>> make("spatial", {"iterations": 20, "background": None}).iterations
     20
+    >>> make("spatial", {"variance_model": "separation"}).iterations  # with it come the paper's settings
+    15
     """
     if name not in METHODS:
         raise AvfrontError(
@@ -39,4 +41,4 @@ def make(name: str, options: Mapping[str, Any]) -> Method:
                 remedy="leave it out, or choose another method",
                 usage=True,
             )
-    return replace(METHODS[name](), **given)
+    return replace(METHODS[name].preset(given.get("variance_model")), **given)

@@ -36,6 +36,11 @@ class Gssm:
     name = "gssm"
     quantity = "Itakura-Saito divergence with penalty"
 
+    @classmethod
+    def preset(cls, variance_model: str | None) -> "Gssm":
+        """The paper's settings."""
+        return cls()
+
     def patterns(self, source: str) -> int:
         """Spectral patterns per example of a source."""
         if isinstance(self.components, Mapping):

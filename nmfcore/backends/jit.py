@@ -6,12 +6,12 @@ arithmetic is float64 whatever the type of the arrays, so that powers of Λ stay
 :mod:`nmfcore.backends.native` for the fast form of the same loops.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numba import get_num_threads, njit, prange, set_num_threads
+from numba import get_num_threads, njit
 from numpy.typing import NDArray
 
 from nmfcore.backends import composed
@@ -19,12 +19,13 @@ from nmfcore.layout import H_AT, K0, K1, ROW_AT, V_AT, W_AT, Array, F, K, N, Tab
 
 PANEL = 64  # columns of H that are updated together
 TILE = 32  # rows of Λ that are held at once
-SMALL = 1 << 17  # multiply-adds below which threads cost more than they bring
+SMALL = 1 << 19  # multiply-adds below which threads cost more than they bring
 RIDGE = 1e-12  # added to the new R relative to its trace, before its inversion
 
 # Contraction to fused multiply-adds is allowed; NaN, infinity and the order of sums keep their meaning.
-_serial: Any = njit(cache=True, error_model="numpy", fastmath={"contract"})
-_parallel: Any = njit(cache=True, error_model="numpy", fastmath={"contract"}, parallel=True)
+# Threads are Python's, which the kernels let run: Numba's own take several times as long to compile, make
+# slower code of these loops, and clash with a fork and with threads of the caller.
+_compiled: Any = njit(cache=True, error_model="numpy", fastmath={"contract"}, nogil=True)
 
 
 class Jit:
@@ -44,9 +45,9 @@ class Jit:
     ) -> tuple[Array, Array]:
         neg, pos = np.zeros_like(H), np.zeros_like(H)
         nothing = _read_only(_none(H))
-        given = _arguments(table, V, Wt, weights, beta, floor)
-        with _threads(_work(table)):
-            _sweep(*given, np.require(H, requirements="W"), 0.0, nothing, nothing, neg, pos)
+        items, *given = _arguments(table, V, Wt, weights, beta, floor)
+        H = np.require(H, requirements="W")  # the kernel's type; it is not written here
+        _spread(_sweep, len(items), _work(table), items, *given, H, 0.0, nothing, nothing, neg, pos)
         return neg, pos
 
     def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
@@ -66,9 +67,9 @@ class Jit:
         add_pos: Array | None = None,
     ) -> None:
         added = [_read_only(_none(H) if rows is None else rows) for rows in (add_neg, add_pos)]
-        given = _arguments(table, V, Wt, weights, beta, floor)
-        with _threads(_work(table)):
-            _sweep(*given, H, float(exponent), *added, _none(H), _none(H))
+        items, *given = _arguments(table, V, Wt, weights, beta, floor)
+        nowhere = _none(H)
+        _spread(_sweep, len(items), _work(table), items, *given, H, float(exponent), *added, nowhere, nowhere)
 
     def divergence(
         self,
@@ -80,9 +81,9 @@ class Jit:
         floor: Array,
         weights: Array | None = None,
     ) -> NDArray[np.float64]:
-        items, *rest = _arguments(table, V, Wt, weights, beta, floor, every=True)
-        with _threads(_work(table)):
-            parts = _divergences(items, *rest, _read_only(H))
+        items, *given = _arguments(table, V, Wt, weights, beta, floor, every=True)
+        parts = np.empty(len(items))
+        _spread(_divergences, len(items), _work(table), items, *given, _read_only(H), parts)
         out = np.zeros(len(table))
         np.add.at(out, items[:, 0], parts)
         return out
@@ -95,22 +96,23 @@ class Jit:
         psi: Array | None = None,
         keep_v: bool = False,
     ) -> tuple[NDArray[np.complex128], float]:
-        with _threads(v.size * len(X) ** 3):
-            new, values = _em(_read_only(X), v, _read_only(R), _planes(X, psi), keep_v)
+        new, values = np.empty(R.shape, np.complex128), np.empty(X.shape[1])
+        given = (_read_only(X), v, _read_only(R), _planes(X, psi), keep_v)
+        _spread(_em, len(values), v.size * len(X) ** 3, *given, new, values)
         return new, float(values.sum())
 
     def spatial_gradient(
         self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
     ) -> tuple[Array, Array]:
         neg, pos = np.empty_like(v), np.empty_like(v)
-        with _threads(v.size * len(X) ** 3):
-            _gradients(_read_only(X), _read_only(v), _read_only(R), _planes(X, psi), neg, pos)
+        given = (_read_only(X), _read_only(v), _read_only(R), _planes(X, psi))
+        _spread(_gradients, X.shape[1], v.size * len(X) ** 3, *given, neg, pos)
         return neg, pos
 
     def wiener(self, X: Array, v: Array, R: NDArray[np.complex128]) -> Array:
         out = np.empty((len(v), *X.shape), X.dtype)
-        with _threads(v.size * len(X) ** 3):
-            _images(_read_only(X), _read_only(v), _read_only(R), out)
+        given = (_read_only(X), _read_only(v), _read_only(R))
+        _spread(_images, X.shape[1], v.size * len(X) ** 3, *given, out)
         return out
 
 
@@ -121,15 +123,16 @@ def _read_only(array: Array) -> Array:
     return out
 
 
-@contextmanager
-def _threads(work: int) -> Iterator[None]:
-    """One thread for small jobs: waking the others would take longer."""
-    before = get_num_threads()
-    set_num_threads(before if work >= SMALL else 1)
-    try:
-        yield
-    finally:
-        set_num_threads(before)
+def _spread(kernel: Any, count: int, work: int, *arguments: Any) -> None:
+    """Call kernel(start, stop, *arguments) on pieces of 0…count, one for each thread."""
+    threads = min(count, get_num_threads())
+    if threads < 2 or work < SMALL:
+        kernel(0, count, *arguments)
+        return
+    ends = [count * t // threads for t in range(threads + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(kernel, *piece, *arguments) for piece in pairwise(ends)]:
+            done.result()
 
 
 def _work(table: Table) -> int:
@@ -168,7 +171,7 @@ def _arguments(
 # ---- factorization -----------------------------------------------------------------------------------------
 
 
-@_serial
+@_compiled
 def _load(flat: Array, at: int, stride: int, panel: Array, width: int) -> None:
     """Columns of a problem's H (rows `stride` apart) → panel (K, PANEL)."""
     for k in range(panel.shape[0]):
@@ -176,7 +179,7 @@ def _load(flat: Array, at: int, stride: int, panel: Array, width: int) -> None:
             panel[k, c] = flat[at + k * stride + c]
 
 
-@_serial
+@_compiled
 def _product(
     Wt: Array, at: int, stride: int, panel: Array, rows: int, width: int, low: float, lam: Array
 ) -> None:
@@ -192,7 +195,7 @@ def _product(
             lam[r, c] = max(lam[r, c], low)
 
 
-@_serial
+@_compiled
 def _ratios(V: Array, U: Array, at: int, stride: int, beta: float, low: float, rows: int, width: int,
             lam: Array, quo: Array) -> None:  # fmt: skip
     """Λ → u Λ^(β−1) in place, and u V Λ^(β−2) into `quo`."""
@@ -222,7 +225,7 @@ def _ratios(V: Array, U: Array, at: int, stride: int, beta: float, low: float, r
                 lam[r, c] *= U[line + c]
 
 
-@_serial
+@_compiled
 def _collect(
     Wt: Array, at: int, stride: int, tile: Array, rows: int, width: int, part: Array, out: Array
 ) -> None:
@@ -237,81 +240,67 @@ def _collect(
             out[k, c] += part[c]
 
 
-@_serial
-def _sweep_panel(b: int, n0: int, table: Table, V: Array, Wt: Array, U: Array, beta: float, floor: Array,
-                 H: Array, exponent: float, add_neg: Array, add_pos: Array,
-                 neg: Array, pos: Array) -> None:  # fmt: skip
-    """The update of a panel of H in place; exponent 0 gives the parts of the gradient instead."""
+@_compiled
+def _sweep(start: int, stop: int, items: Array, table: Table, V: Array, Wt: Array, U: Array,
+           beta: float, floor: Array, H: Array, exponent: float, add_neg: Array, add_pos: Array,
+           neg: Array, pos: Array) -> None:  # fmt: skip
+    """The update of panels of H in place; exponent 0 gives the parts of the gradient instead."""
     largest = np.finfo(H.dtype).max
-    f_all, n_all, k0, k1 = table[b, F], table[b, N], table[b, K0], table[b, K1]
-    width = min(PANEL, n_all - n0)
-    panel = np.empty((table[b, K], PANEL))
-    lam, quo, part = np.empty((TILE, PANEL)), np.empty((TILE, PANEL)), np.empty(PANEL)
-    above, below = np.zeros((k1 - k0, PANEL)), np.zeros((k1 - k0, PANEL))
-    _load(H, table[b, H_AT] + n0, n_all, panel, width)
-    for f in range(0, f_all, TILE):
-        rows, at = min(TILE, f_all - f), table[b, W_AT] + f
-        _product(Wt, at, f_all, panel, rows, width, floor[b], lam)
-        _ratios(V, U, table[b, V_AT] + f * n_all + n0, n_all, beta, floor[b], rows, width, lam, quo)
-        _collect(Wt, at + k0 * f_all, f_all, quo, rows, width, part, above)
-        _collect(Wt, at + k0 * f_all, f_all, lam, rows, width, part, below)
-    for k in range(k0, k1):
-        at = table[b, H_AT] + k * n_all + n0
-        more = np.float64(add_neg[table[b, ROW_AT] + k]) if len(add_neg) else 0.0
-        less = np.float64(add_pos[table[b, ROW_AT] + k]) if len(add_pos) else 0.0
-        for c in range(width):
-            up, down = above[k - k0, c] + more, below[k - k0, c] + less
-            if exponent == 0:
-                neg[at + c], pos[at + c] = min(up, largest), min(down, largest)
-            elif H[at + c] > 0:
-                ratio = up / down if down > 0 else 0.0
-                if exponent == 0.5:
-                    ratio = np.sqrt(ratio)
-                elif exponent != 1:
-                    ratio = ratio**exponent
-                H[at + c] = min(H[at + c] * ratio, largest)
-
-
-@_parallel
-def _sweep(items: Array, table: Table, V: Array, Wt: Array, U: Array, beta: float, floor: Array, H: Array,
-           exponent: float, add_neg: Array, add_pos: Array, neg: Array, pos: Array) -> None:  # fmt: skip
-    for i in prange(len(items)):
+    for i in range(start, stop):
         b, n0 = items[i]
-        _sweep_panel(b, n0, table, V, Wt, U, beta, floor, H, exponent, add_neg, add_pos, neg, pos)
-
-
-@_serial
-def _divergence_panel(b: int, n0: int, table: Table, V: Array, Wt: Array, U: Array, beta: float,
-                      floor: Array, H: Array) -> float:  # fmt: skip
-    """The part of D_β that belongs to a panel."""
-    f_all, n_all, low = table[b, F], table[b, N], floor[b]
-    width = min(PANEL, n_all - n0)
-    panel, lam = np.empty((table[b, K], PANEL)), np.empty((TILE, PANEL))
-    _load(H, table[b, H_AT] + n0, n_all, panel, width)
-    total = 0.0
-    for f in range(0, f_all, TILE):
-        rows = min(TILE, f_all - f)
-        _product(Wt, table[b, W_AT] + f, f_all, panel, rows, width, low, lam)
-        for r in range(rows):
-            line = table[b, V_AT] + (f + r) * n_all + n0
+        f_all, n_all, k0, k1 = table[b, F], table[b, N], table[b, K0], table[b, K1]
+        width = min(PANEL, n_all - n0)
+        panel = np.empty((table[b, K], PANEL))
+        lam, quo, part = np.empty((TILE, PANEL)), np.empty((TILE, PANEL)), np.empty(PANEL)
+        above, below = np.zeros((k1 - k0, PANEL)), np.zeros((k1 - k0, PANEL))
+        _load(H, table[b, H_AT] + n0, n_all, panel, width)
+        for f in range(0, f_all, TILE):
+            rows, at = min(TILE, f_all - f), table[b, W_AT] + f
+            _product(Wt, at, f_all, panel, rows, width, floor[b], lam)
+            _ratios(V, U, table[b, V_AT] + f * n_all + n0, n_all, beta, floor[b], rows, width, lam, quo)
+            _collect(Wt, at + k0 * f_all, f_all, quo, rows, width, part, above)
+            _collect(Wt, at + k0 * f_all, f_all, lam, rows, width, part, below)
+        for k in range(k0, k1):
+            at = table[b, H_AT] + k * n_all + n0
+            more = np.float64(add_neg[table[b, ROW_AT] + k]) if len(add_neg) else 0.0
+            less = np.float64(add_pos[table[b, ROW_AT] + k]) if len(add_pos) else 0.0
             for c in range(width):
-                v = np.float64(V[line + c])
-                d = _distance(max(v, low) if beta <= 0 else v, lam[r, c], beta)
-                total += d * U[line + c] if len(U) else d
-    return total
+                up, down = above[k - k0, c] + more, below[k - k0, c] + less
+                if exponent == 0:
+                    neg[at + c], pos[at + c] = min(up, largest), min(down, largest)
+                elif H[at + c] > 0:
+                    ratio = up / down if down > 0 else 0.0
+                    if exponent == 0.5:
+                        ratio = np.sqrt(ratio)
+                    elif exponent != 1:
+                        ratio = ratio**exponent
+                    H[at + c] = min(H[at + c] * ratio, largest)
 
 
-@_parallel
-def _divergences(items: Array, table: Table, V: Array, Wt: Array, U: Array, beta: float, floor: Array,
-                 H: Array) -> Array:  # fmt: skip
-    out = np.empty(len(items))
-    for i in prange(len(items)):
+@_compiled
+def _divergences(start: int, stop: int, items: Array, table: Table, V: Array, Wt: Array, U: Array,
+                 beta: float, floor: Array, H: Array, out: Array) -> None:  # fmt: skip
+    """The part of D_β that belongs to each panel."""
+    for i in range(start, stop):
         b, n0 = items[i]
-        out[i] = _divergence_panel(b, n0, table, V, Wt, U, beta, floor, H)
-    return out
+        f_all, n_all, low = table[b, F], table[b, N], floor[b]
+        width = min(PANEL, n_all - n0)
+        panel, lam = np.empty((table[b, K], PANEL)), np.empty((TILE, PANEL))
+        _load(H, table[b, H_AT] + n0, n_all, panel, width)
+        total = 0.0
+        for f in range(0, f_all, TILE):
+            rows = min(TILE, f_all - f)
+            _product(Wt, table[b, W_AT] + f, f_all, panel, rows, width, low, lam)
+            for r in range(rows):
+                line = table[b, V_AT] + (f + r) * n_all + n0
+                for c in range(width):
+                    v = np.float64(V[line + c])
+                    d = _distance(max(v, low) if beta <= 0 else v, lam[r, c], beta)
+                    total += d * U[line + c] if len(U) else d
+        out[i] = total
 
 
-@_serial
+@_compiled
 def _distance(v: Any, lam: Any, beta: float) -> Any:
     """d_β(v | λ), as :func:`nmfcore.divergence.elementwise`."""
     if beta == 2:
@@ -327,7 +316,7 @@ def _distance(v: Any, lam: Any, beta: float) -> Any:
 # ---- local Gaussian model ----------------------------------------------------------------------------------
 
 
-@_serial
+@_compiled
 def _invert(A: Array, L: Array, out: Array) -> float:
     """Inverse of a Hermitian positive definite matrix by its Cholesky factor; returns log det A.
 
@@ -368,7 +357,7 @@ def _invert(A: Array, L: Array, out: Array) -> float:
     return value
 
 
-@_serial
+@_compiled
 def _sandwich(A: Array, B: Array, out: Array) -> None:
     """A B A of Hermitian A and B, into `out`."""
     size = A.shape[0]
@@ -384,7 +373,7 @@ def _sandwich(A: Array, B: Array, out: Array) -> None:
             out[b, a] = np.conj(s)
 
 
-@_serial
+@_compiled
 def _trace_of_product(A: Array, B: Array) -> float:
     """tr(AB) of Hermitian matrices."""
     total = 0.0
@@ -394,7 +383,7 @@ def _trace_of_product(A: Array, B: Array) -> float:
     return total
 
 
-@_serial
+@_compiled
 def _mixture_covariance(v: Array, R: Array, f: int, n: int, unit: float, out: Array) -> None:
     """Σ_j v_j R_j / unit at one bin and frame, into `out`."""
     out[:] = 0
@@ -405,7 +394,7 @@ def _mixture_covariance(v: Array, R: Array, f: int, n: int, unit: float, out: Ar
                 out[a, b] += share * R[j, f, a, b]
 
 
-@_serial
+@_compiled
 def _empirical_covariance(X: Array, psi: Array, f: int, n: int, out: Array) -> None:
     """Ψ = x xᴴ, or the averaged one from its I² real planes."""
     size = out.shape[0]
@@ -423,9 +412,10 @@ def _empirical_covariance(X: Array, psi: Array, f: int, n: int, out: Array) -> N
             out[b, a] = np.conj(out[a, b])
 
 
-@_serial
-def _em_bin(f: int, X: Array, v: Array, R: Array, psi: Array, keep_v: bool, new: Array) -> float:
-    """New R of one bin, and its log-likelihood; `v` changes in place unless `keep_v`.
+@_compiled
+def _em(start: int, stop: int, X: Array, v: Array, R: Array, psi: Array, keep_v: bool, new: Array,
+        values: Array) -> None:  # fmt: skip
+    """New R of each bin, and its log-likelihood; `v` changes in place unless `keep_v`.
 
     With P = Σ_x⁻¹ and S = PΨP − P the posterior covariance is Σ̂_j = v_j R_j + v_j² R_j S R_j. So
     R_j ← R_j + R_j (mean_n v_j S) R_j and, with this new R'_j,
@@ -435,101 +425,88 @@ def _em_bin(f: int, X: Array, v: Array, R: Array, psi: Array, keep_v: bool, new:
     size = X.shape[0]
     mix, inverse, L = np.empty((3, size, size), np.complex128)
     S = np.empty((frames, size, size), np.complex128)
-    mean = np.zeros((count, size, size), np.complex128)
-    value = 0.0
-    for n in range(frames):
-        _mixture_covariance(v, R, f, n, 1.0, mix)
-        value -= _invert(mix, L, inverse) + size * np.log(np.pi)
-        _empirical_covariance(X, psi, f, n, mix)
-        value -= _trace_of_product(inverse, mix)
-        _sandwich(inverse, mix, S[n])
-        for a in range(size):
-            for b in range(size):
-                S[n, a, b] -= inverse[a, b]
-                for j in range(count):
-                    mean[j, a, b] += v[j, f, n] / frames * S[n, a, b]
-    for j in range(count):
-        _sandwich(R[j, f], mean[j], new[j, f])
-        for a in range(size):
-            for b in range(size):
-                new[j, f, a, b] += R[j, f, a, b]
-        trace = before = 0.0
-        for a in range(size):
-            trace += new[j, f, a, a].real
-            before += R[j, f, a, a].real
-        for a in range(size):
-            new[j, f, a, a] = new[j, f, a, a].real + RIDGE / size * trace
-        if keep_v or trace <= RIDGE * before:  # what is left of a vanished source is rounding: leave its v alone
-            continue
-        _invert(new[j, f], L, inverse)
-        linear = _trace_of_product(inverse, R[j, f])
-        _sandwich(R[j, f], inverse, mix)
+    mean = np.empty((count, size, size), np.complex128)
+    for f in range(start, stop):
+        mean[:] = 0
+        value = 0.0
         for n in range(frames):
-            was = np.float64(v[j, f, n])
-            now = was * (linear + was * _trace_of_product(mix, S[n])) / size
-            v[j, f, n] = min(max(now, 0.0), frames * was)  # R'_j ≥ Σ̂_j / (N v_j): beyond lies rounding only
-    return value
+            _mixture_covariance(v, R, f, n, 1.0, mix)
+            value -= _invert(mix, L, inverse) + size * np.log(np.pi)
+            _empirical_covariance(X, psi, f, n, mix)
+            value -= _trace_of_product(inverse, mix)
+            _sandwich(inverse, mix, S[n])
+            for a in range(size):
+                for b in range(size):
+                    S[n, a, b] -= inverse[a, b]
+                    for j in range(count):
+                        mean[j, a, b] += v[j, f, n] / frames * S[n, a, b]
+        for j in range(count):
+            _sandwich(R[j, f], mean[j], new[j, f])
+            for a in range(size):
+                for b in range(size):
+                    new[j, f, a, b] += R[j, f, a, b]
+            trace = before = 0.0
+            for a in range(size):
+                trace += new[j, f, a, a].real
+                before += R[j, f, a, a].real
+            for a in range(size):
+                new[j, f, a, a] = new[j, f, a, a].real + RIDGE / size * trace
+            if keep_v or trace <= RIDGE * before:  # a source that has vanished has no variances to speak of
+                continue
+            _invert(new[j, f], L, inverse)
+            linear = _trace_of_product(inverse, R[j, f])
+            _sandwich(R[j, f], inverse, mix)
+            for n in range(frames):
+                was = np.float64(v[j, f, n])
+                now = was * (linear + was * _trace_of_product(mix, S[n])) / size
+                # R'_j ≥ Σ̂_j / (N v_j) bounds the growth of v_j: beyond lies rounding only.
+                v[j, f, n] = min(max(now, 0.0), frames * was)
+        values[f] = value
 
 
-@_parallel
-def _em(X: Array, v: Array, R: Array, psi: Array, keep_v: bool) -> tuple[Array, Array]:
-    new, values = np.empty(R.shape, np.complex128), np.empty(R.shape[1])
-    for f in prange(len(values)):
-        values[f] = _em_bin(f, X, v, R, psi, keep_v, new)
-    return new, values
-
-
-@_serial
-def _gradient_bin(f: int, X: Array, v: Array, R: Array, psi: Array, neg: Array, pos: Array) -> None:
-    """tr(R_j PΨP) and tr(R_j P) of one bin, P = Σ_x⁻¹, into `neg` and `pos`."""
+@_compiled
+def _gradients(
+    start: int, stop: int, X: Array, v: Array, R: Array, psi: Array, neg: Array, pos: Array
+) -> None:
+    """tr(R_j PΨP) and tr(R_j P) of each bin, P = Σ_x⁻¹, into `neg` and `pos`."""
     size = X.shape[0]
     mix, inverse, L = np.empty((3, size, size), np.complex128)
-    for n in range(v.shape[2]):
-        _mixture_covariance(v, R, f, n, 1.0, mix)
-        _invert(mix, L, inverse)
-        _empirical_covariance(X, psi, f, n, mix)
-        _sandwich(inverse, mix, L)
-        for j in range(v.shape[0]):
-            neg[j, f, n] = _trace_of_product(R[j, f], L)
-            pos[j, f, n] = _trace_of_product(R[j, f], inverse)
+    for f in range(start, stop):
+        for n in range(v.shape[2]):
+            _mixture_covariance(v, R, f, n, 1.0, mix)
+            _invert(mix, L, inverse)
+            _empirical_covariance(X, psi, f, n, mix)
+            _sandwich(inverse, mix, L)
+            for j in range(v.shape[0]):
+                neg[j, f, n] = _trace_of_product(R[j, f], L)
+                pos[j, f, n] = _trace_of_product(R[j, f], inverse)
 
 
-@_parallel
-def _gradients(X: Array, v: Array, R: Array, psi: Array, neg: Array, pos: Array) -> None:
-    for f in prange(X.shape[1]):
-        _gradient_bin(f, X, v, R, psi, neg, pos)
-
-
-@_serial
-def _images_bin(f: int, X: Array, v: Array, R: Array, out: Array) -> None:
-    """Images v_j R_j Σ_x⁻¹ x (J, I, F, N) of one bin, into `out`."""
+@_compiled
+def _images(start: int, stop: int, X: Array, v: Array, R: Array, out: Array) -> None:
+    """Images v_j R_j Σ_x⁻¹ x (J, I, F, N) of each bin, into `out`."""
     count, _, frames = v.shape
     size = X.shape[0]
     mix, inverse, L = np.empty((3, size, size), np.complex128)
     y = np.empty(size, np.complex128)
-    for n in range(frames):
-        level = 1e-300  # the common scale of numerator and denominator, which may be far from 1
-        for j in range(count):
-            level = max(level, np.float64(v[j, f, n]))
-        _mixture_covariance(v, R, f, n, level, mix)
-        _invert(mix, L, inverse)
-        for a in range(size):
-            y[a] = 0
-            for b in range(size):
-                y[a] += inverse[a, b] * X[b, f, n]
-        for j in range(count):
-            share = v[j, f, n] / level
+    for f in range(start, stop):
+        for n in range(frames):
+            level = 1e-300  # the common scale of numerator and denominator, which may be far from 1
+            for j in range(count):
+                level = max(level, np.float64(v[j, f, n]))
+            _mixture_covariance(v, R, f, n, level, mix)
+            _invert(mix, L, inverse)
             for a in range(size):
-                s = 0j
+                y[a] = 0
                 for b in range(size):
-                    s += R[j, f, a, b] * y[b]
-                out[j, a, f, n] = share * s
-
-
-@_parallel
-def _images(X: Array, v: Array, R: Array, out: Array) -> None:
-    for f in prange(X.shape[1]):
-        _images_bin(f, X, v, R, out)
+                    y[a] += inverse[a, b] * X[b, f, n]
+            for j in range(count):
+                share = v[j, f, n] / level
+                for a in range(size):
+                    s = 0j
+                    for b in range(size):
+                        s += R[j, f, a, b] * y[b]
+                    out[j, a, f, n] = share * s
 
 
 BACKEND: Any = Jit()

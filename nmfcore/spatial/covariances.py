@@ -103,3 +103,12 @@ def regularized(R: Array, relative: float = 1e-6) -> NDArray[np.complex128]:
     trace = np.trace(R, axis1=-2, axis2=-1).real
     out: NDArray[np.complex128] = R * (channels / trace)[..., None, None]
     return out
+
+
+def loaded(R: NDArray[np.complex128], share: float) -> NDArray[np.complex128]:
+    """R (…, I, I) of trace I with a share of the identity: invertible, at a fraction of the cost of `regularized`.
+
+    >>> loaded(np.ones((2, 2), complex), 0.5).real.tolist()
+    [[1.0, 0.5], [0.5, 1.0]]
+    """
+    return (1 - share) * R + share * np.eye(R.shape[-1])

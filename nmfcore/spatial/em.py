@@ -11,7 +11,7 @@ from nmfcore import backends
 from nmfcore.models.dictionary import Dictionary
 from nmfcore.solve import check_counts
 from nmfcore.spatial.averaging import local_covariance
-from nmfcore.spatial.covariances import regularized
+from nmfcore.spatial.covariances import loaded, regularized
 from nmfcore.spatial.filtering import as_mixture
 from nmfcore.spatial.variance import Denoising, Free, Joint, Separation, SourceNMF, VarianceModel
 
@@ -54,7 +54,7 @@ def fit(
     mix: float = 0.2,
     n_components: int = 16,
     smoothing: float = 0.0,
-    n_start: int = 30,
+    n_start: int | None = None,
     n_iter: int = 15,
     n_inner: int = 10,
     n_fixed: int = 0,
@@ -89,15 +89,16 @@ def fit(
         lam: weight λ of mixed group sparsity (P2: 10).
         mix: its share γ of whole blocks (P2: 0.2).
         n_components: patterns per source for ``"nmf"``.
-        smoothing: 0…1, how far ``"joint"`` draws activations of free patterns to their neighbours in time.
-        n_start: updates of ``"joint"`` by the spectra alone before the first spatial step.
+        smoothing: 0…1, how far the activations of free patterns are drawn to their neighbours in time.
+        n_start: updates by the spectra alone before the first spatial step, for ``"joint"`` (default 30) and
+            ``"separation"`` (default 0, P2's start from random activations).
         n_iter: iterations (P2: 15; ``"joint"`` wants about 40).
         n_inner: multiplicative updates in each (P2: 10; ``"joint"``: 1).
         n_fixed: first iterations in which R keeps its initial value.
         prior: evidence for the initial R, in frames, one number or one per source: R is drawn towards it as if it
             had been seen in so many frames. ``inf`` keeps it.
         averaging: bins × frames over which the empirical covariance is averaged (P2, eq. 7), odd; (1, 1) is none.
-        regularization: least eigenvalue of R relative to its largest.
+        regularization: share of the identity in R, which keeps it invertible.
         seed: as in :func:`nmfcore.nmf`.
         backend: as in :func:`nmfcore.nmf`.
         callback: called as ``callback(iteration, log_likelihood)``; a true answer stops.
@@ -162,23 +163,22 @@ def fit(
                     variances = np.maximum(model.ascend(factor, neg, pos), FLOOR)
             updated, value = engine.spatial_step(X, variances, covariances, psi, isinstance(model, Joint))
             history.append(value)
-            size = np.maximum(np.trace(updated, axis1=-2, axis2=-1).real / channels, 1e-30)  # (J, F)
             if iteration >= n_fixed:
-                covariances = regularized(updated / size[..., None, None] * (1 - drawn) + initial * drawn, regularization)
-            if isinstance(model, Joint):
-                # U is given, so that the scale of R is what fits its spectra to the recording: it stays in R.
-                if iteration >= n_fixed:
-                    covariances = covariances * size[..., None, None]
-            else:
-                if iteration >= n_fixed:
-                    variances *= size[..., None].astype(variances.dtype)
+                shape, size = _unit_trace(updated)
+                covariances = loaded(shape, regularization) * (1 - drawn) + initial * drawn
+                # The scale moves into v; but where v = U_j H_j is given by its patterns, R keeps it, bin by bin, as
+                # what fits the spectra of the examples to those of the recording.
+                if isinstance(model, Joint):
+                    covariances *= size
+                else:
+                    variances *= size[..., 0].astype(variances.dtype)
+            if not isinstance(model, Joint):
                 np.maximum(variances, FLOOR, out=variances)
                 variances = np.maximum(model.constrain(variances), FLOOR)
             if callback is not None and callback(iteration + 1, value):
                 break
-    size = np.trace(covariances, axis1=-2, axis2=-1).real / channels
-    covariances = covariances / size[..., None, None]
-    variances = variances * size[..., None].astype(variances.dtype)
+    covariances, size = _unit_trace(covariances)
+    variances = variances * size[..., 0].astype(variances.dtype)
     return LocalGaussianModel(
         v=variances * variances.dtype.type(level),
         R=covariances,
@@ -198,7 +198,7 @@ def _variance_model(
     mix: float,
     n_components: int,
     smoothing: float,
-    n_start: int,
+    n_start: int | None,
     n_inner: int,
     rng: np.random.Generator,
     backend: str,
@@ -210,12 +210,10 @@ def _variance_model(
     if name in ("joint", "separation", "denoising"):
         if dictionary is None:
             raise ValueError(f"variance_model={name!r} needs a dictionary; see nmfcore.models.learn_dictionary.")
-        if name == "joint":
-            return Joint(
-                dictionary, free, lam, mix, n_inner, rng, backend, n_start=n_start, smoothing=smoothing
-            )
-        if name == "separation":
-            return Separation(dictionary, free, lam, mix, n_inner, rng, backend)
+        if name != "denoising":
+            kind = Joint if name == "joint" else Separation
+            n_start = n_start if n_start is not None else 30 if name == "joint" else 0
+            return kind(dictionary, free, lam, mix, smoothing, n_start, n_inner, rng, backend)
         if free:
             raise ValueError("free patterns need variance_model='joint' or 'separation'.")
         return Denoising(dictionary, lam, mix, n_inner, rng, backend)
@@ -242,6 +240,13 @@ def _initial_covariances(
     if not np.isfinite(given).all():
         raise ValueError("R contains NaN or infinity.")
     return regularized(given.astype(np.complex128), regularization)
+
+
+def _unit_trace(R: NDArray[np.complex128]) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:
+    """R (J, F, I, I) with trace I, and the scale (J, F, 1, 1) that was taken from it; of nothing, the identity."""
+    size = np.trace(R, axis1=-2, axis2=-1).real[..., None, None] / R.shape[-1]
+    some = size > 1e-30
+    return np.where(some, R / np.where(some, size, 1), np.eye(R.shape[-1])), np.where(some, size, 1e-30)
 
 
 def _prior_share(prior: float | Sequence[float], count: int, frames: int) -> NDArray[np.float64]:

@@ -77,7 +77,7 @@ class Denoising:
     ) -> None:
         self.sources = dictionary.sources
         self.n_inner, self.rng, self.backend = n_inner, rng, backend
-        self.parts = [Separation(_only(dictionary, s), {}, lam, mix, n_inner, rng, backend) for s in self.sources]
+        self.parts = [Separation(_only(dictionary, s), {}, lam, mix, 0.0, 0, n_inner, rng, backend) for s in self.sources]
 
     def start(self, power: Array) -> Array:
         return np.concatenate([part.start(power / len(self.parts)) for part in self.parts])
@@ -90,7 +90,12 @@ class Separation:
     """Σ_j v_j ≈ U H with the patterns of all sources at once, then v_j = U_j H_j (P2, eq. 24, Algorithm 1).
 
     `free` adds patterns that are learned from the mixture itself, to a source of the dictionary (what its examples
-    lack) or under a new name (a source without examples).
+    lack) or under a new name (a source without examples). `smoothing` in 0…1 draws their activations towards the mean
+    of the neighbouring frames after every fit: what is learned from the mixture alone should be what goes on (noise),
+    not what comes and goes.
+
+    P2 starts from random activations; `n_start` updates by the spectra alone, all channels together, tell the sources
+    apart before the first spatial step.
     """
 
     def __init__(
@@ -99,12 +104,15 @@ class Separation:
         free: Mapping[str, int],
         lam: float,
         mix: float,
+        smoothing: float,
+        n_start: int,
         n_inner: int,
         rng: np.random.Generator,
         backend: str,
     ) -> None:
         self.sources = dictionary.sources + tuple(name for name in free if name not in dictionary.sources)
         self.dictionary, self.free = dictionary, free
+        self.smoothing, self.n_start = smoothing, n_start
         self.n_inner, self.rng, self.backend = n_inner, rng, backend
         self.penalties = [GroupSparsity(dictionary.groups, lam, kind="mixed", mix=mix)] if lam > 0 else []
         self.known = dictionary.W.shape[1]
@@ -123,6 +131,9 @@ class Separation:
         self.W = np.hstack([self.dictionary.W, learned]).astype(power.dtype)
         level = power.mean() * bins / self.rank
         self.H = (level * self.rng.uniform(0.5, 1.5, (self.rank, frames))).astype(power.dtype)
+        # Smoothing acts between single updates; without it they run in one call.
+        for count in [1] * self.n_start if self.smoothing > 0 else [self.n_start] * (self.n_start > 0):
+            self.explain(power, count)
         return self._variances()
 
     def constrain(self, v: Array) -> Array:
@@ -142,10 +153,17 @@ class Separation:
             backend=self.backend,
         )
         self.W, self.H = fit.W, fit.H
+        self._smooth()
         return self._variances()
 
     def _variances(self) -> Array:
         return np.stack([self.W[:, self.members[s]] @ self.H[self.members[s]] for s in self.sources])
+
+    def _smooth(self) -> None:
+        if self.smoothing == 0 or self.rank == self.known:
+            return
+        h = np.pad(self.H[self.known :], ((0, 0), (1, 1)), mode="edge")
+        self.H[self.known :] = (1 - self.smoothing) * h[:, 1:-1] + self.smoothing / 2 * (h[:, :-2] + h[:, 2:])
 
 
 class Joint(Separation):
@@ -154,28 +172,12 @@ class Joint(Separation):
     Majorisation–minimisation of Sawada et al. (TASLP 2013) for the patterns and activations, with the trained
     patterns, free patterns and mixed sparsity of P2. The gradient comes from :meth:`Backend.spatial_gradient`.
 
-    `smoothing` in 0…1 draws the activations of free patterns towards the mean of their neighbouring frames after
-    every update: what is learned from the mixture alone should be what goes on (noise), not what comes and goes.
     """
-
-    def __init__(self, *args: Any, n_start: int, smoothing: float, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.n_start, self.smoothing = n_start, smoothing
 
     @property
     def factors(self) -> tuple[str, ...]:
         """What is updated in turn, each from a gradient of its own."""
         return ("H", "W") if self.rank > self.known else ("H",)
-
-    def start(self, power: Array) -> Array:
-        """The spectra alone, all channels together: the start that the papers' random activations are not."""
-        variances = super().start(power)
-        steps = [1] * self.n_start if self.smoothing > 0 else [self.n_start] * (self.n_start > 0)
-        for count in steps:
-            self.explain(power, count)
-            self._smooth()
-            variances = self._variances()
-        return variances
 
     def ascend(self, factor: str, neg: Array, pos: Array) -> Array:
         """One update of H or of the free columns of W from the gradient's parts in v, (J, F, N) each."""
@@ -213,12 +215,6 @@ class Joint(Separation):
 
     def _learned(self, name: str) -> NDArray[np.intp]:
         return self.members[name][self.members[name] >= self.known]
-
-    def _smooth(self) -> None:
-        if self.smoothing == 0 or self.rank == self.known:
-            return
-        h = np.pad(self.H[self.known :], ((0, 0), (1, 1)), mode="edge")
-        self.H[self.known :] = (1 - self.smoothing) * h[:, 1:-1] + self.smoothing / 2 * (h[:, :-2] + h[:, 2:])
 
 
 def _only(dictionary: Dictionary, source: str) -> Dictionary:

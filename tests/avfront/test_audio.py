@@ -71,6 +71,8 @@ def test_survey_finds_what_is_there(save):
     assert found.rms == pytest.approx(np.sqrt(np.mean(samples.astype(float) ** 2, axis=1)))
     assert found.clipped == 9
     assert not found.identical
+    beyond = audio.survey(audio.probe(save("beyond.wav", 3 * wave(2, 8000))))
+    assert beyond.clipped == 0, "float files may go beyond full scale"
     assert audio.survey(audio.probe(save("y.wav", np.stack([samples[0]] * 2)))).identical
     assert not audio.survey(audio.probe(save("z.wav", samples[0]))).identical
 

@@ -271,9 +271,9 @@ def test_references_that_do_not_fit(separate, one_sentence, sounds, save, tmp_pa
 
 def test_memory_is_estimated_before_the_work(refused, sounds, save):
     """A long recording is cut into pieces that fit; where none fits, or it may not be cut, it is refused."""
-    long = save("long.wav", np.tile(sounds.samples, 20))
+    long = save("long.wav", np.tile(sounds.samples, 80))
     assert "memory" in refused(long, "--memory", 0.05)
-    assert "--segment 0" in refused(long, "--memory", 0.2, "--segment", 0)
+    assert "--segment 0" in refused(long, "--memory", 0.15, "--segment", 0)
 
 
 def test_an_hour_is_separated_in_pieces(separate, sounds, tmp_path):

@@ -132,7 +132,7 @@ def test_a_single_source_gets_a_background(separate, sounds, tmp_path):
     assert (tmp_path / "out" / "background.wav").exists()
 
 
-@pytest.mark.parametrize("model", ["separation", "denoising", "nmf", "free"])
+@pytest.mark.parametrize("model", ["joint", "separation", "denoising", "nmf", "free"])
 def test_every_variance_model(separate, sounds, tmp_path, model):
     result = separate("-o", tmp_path / "out", "--variance-model", model)
     assert result.exit_code == 0, result.stderr

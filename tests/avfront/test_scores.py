@@ -12,22 +12,22 @@ pytestmark = pytest.mark.skipif(find_spec("museval") is None, reason="scores nee
 
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
-    return np.random.default_rng(0).standard_normal((2, 2, 16000))
+    return np.random.default_rng(0).standard_normal((2, 2, 6000))
 
 
 def test_interference_of_known_level(images):
     """An estimate that is the source plus the other one 20 dB down has an SIR and an SDR of 20 dB."""
     estimates = images + 0.1 * images[::-1]
     for found in bss_eval_images(images, estimates):
-        assert found["SIR"] == pytest.approx(20, abs=0.6)
-        assert found["SDR"] == pytest.approx(20, abs=0.6)
+        assert found["SIR"] == pytest.approx(20, abs=1)
+        assert found["SDR"] == pytest.approx(20, abs=1)
         assert found["SAR"] > 40
 
 
 def test_noise_of_known_level(images):
     estimates = images + 0.1 * np.random.default_rng(1).standard_normal(images.shape)
     for found in bss_eval_images(images, estimates):
-        assert found["SDR"] == pytest.approx(20, abs=0.8)
+        assert found["SDR"] == pytest.approx(20, abs=1.5)
         assert found["SAR"] < found["SIR"]
 
 
@@ -35,7 +35,7 @@ def test_silence_has_no_score(images):
     silent = images + 0.1 * images[::-1]
     silent[1] = 0
     found = bss_eval_images(images, silent)
-    assert found[0]["SIR"] == pytest.approx(20, abs=0.6), "what it holds of the silent one still counts"
+    assert found[0]["SIR"] == pytest.approx(20, abs=1), "what it holds of the silent one still counts"
     assert set(found[1].values()) == {None}
     assert set(bss_eval_images(images * 0, images)[0].values()) == {None}
 
@@ -46,7 +46,7 @@ def test_sources_without_a_reference_are_scored_together(images):
     found = score({"a": images[0]}, estimates, mixture)
     assert list(found) == ["a", "rest"]
     assert found["a"]["mixture"]["SDR"] == pytest.approx(0, abs=0.3)
-    assert found["a"]["separated"]["SDR"] == pytest.approx(20, abs=0.6)
+    assert found["a"]["separated"]["SDR"] == pytest.approx(20, abs=1)
     assert found["rest"]["separated"]["SDR"] == pytest.approx(20, abs=1)
     one_left = score({"a": images[0]}, {"a": images[0], "b": images[1]}, mixture)
     assert list(one_left) == ["a", "b"]

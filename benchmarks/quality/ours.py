@@ -1,0 +1,113 @@
+"""The rows of Duong et al. (2018), Table I, and the default, by nmfcore: mixture in, images out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmfcore import istft, spatial, stft
+from nmfcore.models import Dictionary, learn_dictionary
+
+from .rooms import RATE, Mixture, microphones
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How one row is computed. The values here are the paper's; `DEFAULT` is ours."""
+
+    variance_model: str = "separation"
+    frame: int = 1024
+    components: tuple[int, int] = (32, 16)  # per speech example, per noise example
+    dictionary_iterations: int = 20
+    learned_from: tuple[str, ...] = ("speech", "noise")  # sources whose examples are used
+    joint_dictionary: bool = False
+    direction: str = "broadside"  # of the talker: "broadside" (the paper's 90 degrees) or "found"
+    reverberation: float = 0.3  # power of the diffuse part of the talker's covariance relative to the direct one
+    fit: dict[str, Any] = field(default_factory=lambda: {"n_iter": 15, "n_inner": 10, "lam": 10.0, "mix": 0.2})
+
+    def with_fit(self, **changes: Any) -> Setting:
+        """The same with other arguments of `nmfcore.spatial.fit`."""
+        return replace(self, fit={**self.fit, **changes})
+
+
+SEPARATION = Setting()
+DENOISING = Setting("denoising")
+NO_SPARSITY = SEPARATION.with_fit(lam=0.0)
+JOINT_DICTIONARY = replace(SEPARATION, joint_dictionary=True).with_fit(mix=0.0)
+NMF_BASELINE = Setting("nmf").with_fit(n_components=16)
+DEFAULT = Setting(
+    "joint",
+    frame=2048,
+    dictionary_iterations=100,
+    direction="found",
+    fit={
+        "n_iter": 40,
+        "n_inner": 1,
+        "n_fixed": 5,
+        "lam": 0.0,
+        "free": {"noise": 4},
+        "smoothing": 0.5,
+        "prior": (20.0, 20.0),
+        "averaging": (3, 3),
+    },
+)
+
+
+def separate(mixture: Mixture, setting: Setting, seed: int = 0) -> Array:
+    """Images (2, 2, T) of speech and noise."""
+    frame = setting.frame
+    X = stft(mixture.mix.astype(np.float32), frame)
+    frequencies = np.arange(frame // 2 + 1) * RATE / frame
+    model = spatial.fit(
+        X,
+        dictionary=None if setting.variance_model == "nmf" else dictionary(mixture, setting, seed),
+        sources=("speech", "noise") if setting.variance_model == "nmf" else None,
+        variance_model=setting.variance_model,
+        R=_start(X, frequencies, setting),
+        seed=seed,
+        **setting.fit,
+    )
+    images = spatial.wiener(X, model.v, model.R)
+    return istft(images, frame, length=mixture.images.shape[-1])
+
+
+def dictionary(mixture: Mixture, setting: Setting, seed: int) -> Dictionary:
+    """Patterns of the mixture's examples."""
+    speech, noise = setting.components
+    examples = {
+        name: [_power(example, setting.frame) for example in given]
+        for name, given in (("speech", mixture.speech_examples), ("noise", mixture.noise_examples))
+        if name in setting.learned_from
+    }
+    return learn_dictionary(
+        examples,
+        {name: count for name, count in (("speech", speech), ("noise", noise)) if name in examples},
+        n_iter=setting.dictionary_iterations,
+        joint=setting.joint_dictionary,
+        seed=seed,
+    )
+
+
+def _power(example: Array, frame: int) -> Array:
+    return np.asarray(np.abs(stft(example.astype(np.float32), frame)) ** 2)
+
+
+def _start(X: Array, frequencies: Array, setting: Setting) -> Callable[[Array], Array]:
+    """Initial covariances: the talker's direct path in a diffuse field, and the diffuse field."""
+    pair = microphones()
+
+    def covariances(v: Array) -> Array:
+        direction = np.array([0.0, 1.0, 0.0])
+        if setting.direction == "found":
+            share = v[0] / np.maximum(v.sum(axis=0), 1e-30)
+            direction, _ = spatial.direction_of_arrival(X, frequencies, pair, weights=share**2)
+        talker = spatial.direct_diffuse(frequencies, pair, direction, reverberation=setting.reverberation)
+        return np.stack([talker, spatial.diffuse(frequencies, pair)])
+
+    return covariances
