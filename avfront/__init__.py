@@ -1,5 +1,4 @@
-"""Separation of recordings on files: a mixture and examples of its sources in; one sound file per source, a
-report and a picture out.
+"""Separation of recordings: files in; one sound file per source, a report and a picture out.
 
 The command line is ``avfront`` (also ``python -m avfront``). From Python, build an
 :class:`avfront.pipeline.Job` and give it to :func:`avfront.pipeline.separate`. Every factorization is a call

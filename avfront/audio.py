@@ -132,9 +132,8 @@ def blocks(info: AudioInfo, frames: int = _BLOCK_FRAMES) -> Iterator[Samples]:
                 yield np.ascontiguousarray(block.T)
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
         raise AvfrontError(
-            f"the samples cannot be decoded from second {done / info.rate:.1f} on"
-            f" ({_reason(error)}), so the file"
-            " is damaged or cut off",
+            f"the samples cannot be decoded from second {done / info.rate:.1f} on ({_reason(error)}), so"
+            " the file is damaged or cut off",
             file=info.path,
             remedy="copy or export it again",
         ) from error
@@ -161,8 +160,7 @@ def survey(info: AudioInfo) -> Survey:
             channel, sample = (int(k) for k in np.argwhere(~finite)[0])
             raise AvfrontError(
                 f"sample {frames + sample + 1} of channel {channel + 1} (second"
-                f" {(frames + sample) / info.rate:.2f})"
-                " is not a finite number",
+                f" {(frames + sample) / info.rate:.2f}) is not a finite number",
                 file=info.path,
                 remedy="repair the recording or export it again",
             )
@@ -193,8 +191,7 @@ def read(info: AudioInfo, *, seconds: float | None = None) -> Samples:
 
 
 def resample(samples: Samples, rate: int, new_rate: int) -> Samples:
-    """Samples of shape (channels, samples) at `rate` (Hz), at `new_rate`; band-limited, by soxr's high
-    quality.
+    """Samples of shape (channels, samples) at `rate` (Hz), at `new_rate` by soxr's high quality.
 
     >>> import numpy as np
     >>> resample(np.zeros((2, 48000), np.float32), 48000, 16000).shape
@@ -209,8 +206,7 @@ def resample(samples: Samples, rate: int, new_rate: int) -> Samples:
 
 
 class Writer:
-    """A float32 wav that is written a block at a time; the folder exists, the name is free or may be
-    replaced.
+    """A float32 wav that is written a block at a time.
 
     Nothing is scaled and nothing clips: float wav keeps what goes beyond full scale, so that the sources go
     on adding up to the mixture. Beyond 4 GB the file becomes an RF64 wav.

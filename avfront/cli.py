@@ -316,6 +316,11 @@ def demo(
             show=not (quiet or json_),
         )
         _tell(outcome, as_json=json_, quiet=quiet)
+        if not (quiet or json_):
+            typer.echo(
+                f"The same from its files: avfront separate {output}/mix.wav --sources"
+                f" speech={output}/examples/speech noise={output}/examples/noise -o FOLDER"
+            )
 
 
 def _counts(text: str | None, option: str, example: str, *, least: int) -> int | dict[str, int] | None:

@@ -124,7 +124,6 @@ def _remarks(path: Path, info: audio.AudioInfo, name: str, rate: int, mixture: P
         yield f"{path}: the mixture itself is an example of '{name}', which then explains all of it."
     if info.rate < rate:
         yield (
-            f"{path}: this example of '{name}' is at {info.rate} Hz and the mixture at {rate} Hz,"
-            " so it says nothing about"
-            f" sound above {info.rate / 2000:g} kHz."
+            f"{path}: this example of '{name}' is at {info.rate} Hz and the mixture at {rate} Hz, so it"
+            f" says nothing about sound above {info.rate / 2000:g} kHz."
         )

@@ -9,8 +9,7 @@ _UNKNOWN = 4 * 2**30
 
 
 def machine_bytes() -> int:
-    """Memory of this machine, or of the container that it is running in, in bytes; 4 GiB where neither can be
-    found.
+    """Memory of this machine, or of the container it is, in bytes; 4 GiB where neither is told.
 
     >>> machine_bytes() > 0
     True

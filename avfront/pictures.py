@@ -63,8 +63,7 @@ def levels(info: audio.AudioInfo, *, columns: int = COLUMNS) -> tuple[Array, flo
 
 
 def spectrograms(files: Mapping[str, Path], path: Path) -> None:
-    """Draw the spectrograms of several recordings of one length as a PNG; the first one sets the colour
-    scale.
+    """Draw the spectrograms of several recordings as a PNG; the first one sets the colour scale.
 
     Parameters
     ----------

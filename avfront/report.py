@@ -15,9 +15,7 @@ SCHEMA = 1
 
 
 def build(plan: "Plan", done: "Done", *, timings: dict[str, float], warnings: list[str]) -> dict[str, Any]:
-    """The report of a finished job, as plain values; levels in dB, times in seconds, rates in Hz, positions
-    in metres.
-    """
+    """The report of a finished job as plain values: levels in dB, times in s, rates in Hz, places in m."""
     import nmfcore
 
     info, rate = plan.info, plan.info.rate
@@ -81,13 +79,14 @@ def build(plan: "Plan", done: "Done", *, timings: dict[str, float], warnings: li
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
-    """Write a report as JSON (UTF-8, no NaN)."""
+    """Write a report as JSON (without NaN)."""
     path.write_text(dumps(content), encoding="utf-8")
 
 
 def dumps(content: dict[str, Any]) -> str:
     """A report as JSON text."""
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # ASCII, because names of files may hold what no encoding has.
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
 def peak_memory_mb() -> float | None:

@@ -22,8 +22,7 @@ Score = dict[str, float | None]
 
 
 def bss_eval_images(references: Array, estimates: Array) -> list[Score]:
-    """SDR, ISR, SIR and SAR of source images in dB: museval's ``bss_eval``, one window over all samples, 512
-    taps.
+    """SDR, ISR, SIR and SAR of source images in dB: museval's BSS Eval, one window over all, 512 taps.
 
     Parameters
     ----------

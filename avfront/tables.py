@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from avfront.scores import MEASURES
 
@@ -11,17 +13,16 @@ if TYPE_CHECKING:
     from avfront.job import Outcome
 
 
-def files(outcome: "Outcome") -> Table:
+def files(outcome: "Outcome") -> Group:
     """The files written, and the level of each source beside the mixture."""
     report = outcome.report
     facts = report["mixture"]
-    seconds, total = facts["seconds"], outcome.timings["total"]
     channels = {1: "mono", 2: "stereo"}.get(facts["channels"], f"{facts['channels']} channels")
     title = (
-        f"{facts['path']}: {seconds:.1f} s, {channels}, {facts['rate'] / 1000:g} kHz;"
-        f" {report['method']}, {total:.1f} s in all"
+        f"{facts['path']}: {facts['seconds']:.1f} s, {channels}, {facts['rate'] / 1000:g} kHz;"
+        f" {report['method']}, {outcome.timings['total']:.1f} s in all"
     )
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    table = Table(box=box.SIMPLE_HEAD)
     table.add_column("source")
     table.add_column("level", justify="right")
     table.add_column("file", overflow="fold")
@@ -35,23 +36,25 @@ def files(outcome: "Outcome") -> Table:
     for name in ("picture", "report"):
         if name in outcome.files:
             table.add_row("", "", str(outcome.files[name]))
-    return table
+    return Group(Text(title, style="bold"), table)
 
 
-def scores(values: dict[str, Any]) -> Table:
+def scores(values: dict[str, Any]) -> Group:
     """Measures of each source in dB, as the mixture has them and as separated."""
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title="BSS Eval v4 of the source images, dB",
-        title_justify="left",
-        title_style="bold",
-    )
+    table = Table(box=box.SIMPLE_HEAD)
     table.add_column("source")
     table.add_column("")
     for measure in MEASURES:
         table.add_column(measure, justify="right")
     for name, rows in values.items():
         for label, style in (("mixture", "dim"), ("separated", "")):
-            cells = ["-" if rows[label][m] is None else f"{rows[label][m]:.1f}" for m in MEASURES]
+            cells = [_decibels(rows[label][measure]) for measure in MEASURES]
             table.add_row(name if label == "mixture" else "", label, *cells, style=style)
-    return table
+    return Group(Text("BSS Eval v4 of the source images, dB", style="bold"), table)
+
+
+def _decibels(value: float | None) -> str:
+    """One decimal; beyond 100 dB there is nothing but rounding, and no minus before a zero."""
+    if value is None:
+        return "-"
+    return "\N{INFINITY}" if value > 100 else f"{round(value, 1) + 0.0:.1f}"

@@ -118,7 +118,7 @@ def nmf(
         raise ValueError(f"tol={tol!r} must be ≥ 0.")
     for penalty in penalties:
         if penalty.factor not in ("W", "H"):
-            raise ValueError(f"penalties: {penalty!r} acts on factor {penalty.factor!r}, which is neither 'W' nor 'H'.")
+            raise ValueError(f"penalties: factor={penalty.factor!r} of {penalty!r} must be 'W' or 'H'.")
     engine = backends.get(backend, device)
     wanted = _dtype(dtype)
     if engine.name == "reference":

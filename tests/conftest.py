@@ -10,6 +10,11 @@ import nmfcore
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_configure() -> None:
+    """Programs that tests start do not put the current folder first, where sources hide the installed package."""
+    os.environ["PYTHONSAFEPATH"] = "1"
+
+
 def pytest_report_header() -> str:
     """Says which installation is tested, so that a source tree that hides it is noticed."""
     home, found = Path(nmfcore.__file__).parent, nmfcore.backends.available()

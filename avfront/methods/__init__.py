@@ -15,8 +15,7 @@ METHODS: dict[str, type[Gssm] | type[Spatial]] = {"gssm": Gssm, "spatial": Spati
 
 
 def make(name: str, options: Mapping[str, Any]) -> Method:
-    """The method of that name with its papers' settings, changed where `options` has a value that is not
-    None.
+    """The method of that name with its default settings, changed where `options` has a value, not None.
 
     Raises
     ------

@@ -17,8 +17,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Gssm:
-    """El Badawy, Duong and Ozerov (TASLP 2017): Itakura-Saito NMF with trained patterns and relative group
-    sparsity.
+    """El Badawy, Duong and Ozerov (TASLP 2017): Itakura-Saito NMF, trained patterns, relative sparsity.
 
     The model explains the power summed over the channels; its Wiener mask is applied to every channel alike.
     Settings are the paper's, for its best variant (relative component sparsity).

@@ -46,9 +46,7 @@ class Spatial:
     smoothing: float = 0.5  # of the activations of what is learned from the mixture
     prior: float = 20.0  # frames of evidence for the initial spatial covariances
     averaging: int = 3  # bins and frames over which the empirical covariance is averaged
-    reverberation: float = (
-        0.3  # power of the diffuse part of a source's initial covariance, the direct part being 1
-    )
+    reverberation: float = 0.3  # power of the diffuse part of an initial covariance; the direct part has 1
 
     name = "spatial"
     quantity = "log-likelihood"
@@ -106,7 +104,7 @@ class Spatial:
 
     def bytes_per_sample(self, channels: int, sources: int, activations: float) -> float:
         """Peak memory for each sample (per channel) of a segment, a third more than was measured."""
-        return 16.0 * channels * (1 + sources) + 30.0 * sources + 4.0 * channels**2 + 16.0 * activations
+        return 22.0 * channels**2 + 14.0 * channels * (1 + sources) + 20.0 + 16.0 * activations
 
     def separate(
         self,
@@ -161,8 +159,7 @@ class Spatial:
 def heard_fields(
     X: Array, v: Array, sources: tuple[str, ...], scene: Scene, *, reverberation: float
 ) -> npt.NDArray[np.complex128]:
-    """Spatial covariances (J, F, I, I) to start from: where each source is heard, judged by its first
-    variances.
+    """Spatial covariances (J, F, I, I) to start from: where each source is heard at first.
 
     Each source is taken to be a direct sound from the direction that agrees best with the phases where the
     source dominates, in a diffuse field; noise and background, which come from all round, to be diffuse.
@@ -201,8 +198,9 @@ def heard_fields(
 
 
 def spread_fields(count: int, scene: Scene) -> npt.NDArray[np.complex128]:
-    """Spatial covariances (J, F, I, I) to start from where nothing tells the sources apart: directions far
-    from one another, and the diffuse field last.
+    """Spatial covariances (J, F, I, I) where nothing tells the sources apart.
+
+    Directions far from one another, and the diffuse field last.
     """
     from nmfcore import spatial
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nmfcore.layout import H_AT, K0, K1, ROW_AT, Array, K, N, Table, view
+from nmfcore.layout import H_AT, K0, K1, ROW_AT, Array, K, N, Table, view, views
 
 
 def scale(table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
@@ -10,8 +10,12 @@ def scale(table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> No
     for row in table.tolist():
         rows = slice(row[K0], row[K1])
         h, above, below = (view(flat, row[H_AT], row[K], row[N])[rows] for flat in (H, neg, pos))
-        ratio = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
-        h *= ratio if exponent == 1 else np.sqrt(ratio) if exponent == 0.5 else ratio**exponent
+        largest = np.finfo(H.dtype).max
+        with np.errstate(over="ignore"):
+            ratio = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+            ratio = np.minimum(ratio, largest)  # infinity would turn a zero of H into a NaN
+            h *= ratio if exponent == 1 else np.sqrt(ratio) if exponent == 0.5 else ratio**exponent
+        np.minimum(h, largest, out=h)
 
 
 def add_rows(table: Table, flat: Array, rows: Array | None) -> None:
@@ -20,3 +24,13 @@ def add_rows(table: Table, flat: Array, rows: Array | None) -> None:
         return
     for row in table.tolist():
         view(flat, row[H_AT], row[K], row[N])[...] += view(rows, row[ROW_AT], row[K], 1)
+
+
+def euclidean_parts(table: Table, V: Array, Wt: Array, H: Array) -> tuple[Array, Array]:
+    """`split_gradient` for β = 2 without weights: WᵀV and (WᵀW)H need no Λ, and are BLAS's own work."""
+    neg, pos = np.zeros_like(H), np.zeros_like(H)
+    for row, (v, wt, h) in zip(table.tolist(), views(table, V, Wt, H), strict=True):
+        rows = slice(row[K0], row[K1])
+        view(neg, row[H_AT], row[K], row[N])[rows] = wt[rows] @ v
+        view(pos, row[H_AT], row[K], row[N])[rows] = (wt[rows] @ wt.T) @ h
+    return neg, pos

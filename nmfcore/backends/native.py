@@ -18,6 +18,8 @@ class Native:
     def split_gradient(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
     ) -> tuple[Array, Array]:
+        if beta == 2 and weights is None:
+            return composed.euclidean_parts(table, V, Wt, H)
         neg, pos = np.zeros_like(H), np.zeros_like(H)
         _native.split_gradient(table, V, Wt, H, beta, floor, weights, neg, pos)
         return neg, pos
@@ -38,6 +40,12 @@ class Native:
         add_neg: Array | None = None,
         add_pos: Array | None = None,
     ) -> None:
+        if beta == 2 and weights is None:
+            neg, pos = composed.euclidean_parts(table, V, Wt, H)
+            composed.add_rows(table, neg, add_neg)
+            composed.add_rows(table, pos, add_pos)
+            self.scale(table, H, neg, pos, exponent)
+            return
         _native.update(table, V, Wt, H, beta, floor, exponent, weights, add_neg, add_pos)
 
     def divergence(

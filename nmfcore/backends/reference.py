@@ -78,7 +78,7 @@ class Reference:
         before, after = (np.trace(one, axis1=-2, axis2=-1).real[..., None, None] for one in (R, new))
         new += 1e-12 / channels * after * np.eye(channels)
         if not keep_v:
-            # A source that has vanished has no variances to speak of, and none grows by more than R ≥ Σ̂ / (N v) lets it.
+            # A source that has vanished has no variances to speak of; none grows by more than R ≥ Σ̂ / (N v) lets it.
             gone = after <= 1e-12 * before
             precision = np.linalg.inv(np.where(gone, np.eye(channels), new))
             grown = np.einsum("jfab,jfnba->jfn", precision, hat).real / channels

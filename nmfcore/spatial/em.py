@@ -120,10 +120,12 @@ def fit(
         raise ValueError(f"lam={lam!r} must be finite and nonnegative.")
     if dictionary is not None and len(dictionary.W) != bins:
         raise ValueError(
-            f"X has {bins} bins, but the dictionary's patterns have {len(dictionary.W)}; use the same frame length."
+            f"X has {bins} bins, but the dictionary's patterns have {len(dictionary.W)}; "
+            "use the same frame length for both."
         )
     for name, count in (free or {}).items():
-        if not isinstance(count, (int, np.integer)) or count < (dictionary is None or name not in dictionary.blocks):
+        least = 0 if dictionary is not None and name in dictionary.blocks else 1
+        if not isinstance(count, (int, np.integer)) or count < least:
             raise ValueError(f"free={free!r}: {name!r} needs a whole number of patterns, ≥ 1 for a new source.")
     rng = np.random.default_rng(seed)
     chosen = variance_model or ("nmf" if dictionary is None else "separation")

@@ -1,4 +1,4 @@
-"""Fixtures for the numerical tests: every set of kernels in turn, and random numbers whose seed a failure shows."""
+"""Fixtures for the numerical tests: every set of kernels, and random numbers whose seed a failure shows."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from nmfcore import backends
 
 
 def kernel_sets() -> list[str]:
-    """Every backend but the oracle; the compiled one once for each instruction set that this processor has."""
+    """Every backend but the oracle; the compiled one once for each instruction set of this processor."""
     found = []
     for name in backends.available():
         if name == "native":

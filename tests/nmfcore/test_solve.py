@@ -303,7 +303,7 @@ def test_normalized_patterns_sum_to_one(backend: str) -> None:
 
 
 def test_each_problem_stops_as_it_would_alone(backend: str) -> None:
-    """A batch of easy and hard problems: the numbers, iterations and status of each are those of its own run."""
+    """Easy and hard problems in a batch: the numbers, iterations and status of each are those of its own run."""
     rng = np.random.default_rng(0)
     V = [
         np.outer(rng.random(9), rng.random(20)),
@@ -421,8 +421,10 @@ for dtype in (np.float32, np.float64):
                 answer.update(np.ascontiguousarray(part).tobytes())
     X = (rng.standard_normal((2, 40, 131)) + 1j * rng.standard_normal((2, 40, 131))).astype("c8")
     R = np.stack([np.tile(np.eye(2) + c, (40, 1, 1)) for c in (0, 0.5)])
-    model = spatial.fit(X, variance_model="free", sources=("a", "b"), R=R, n_iter=3, seed=0, backend={kernels!r})
-    for part in (model.R, model.v, model.log_likelihood, spatial.wiener(X, model.v, model.R, backend={kernels!r})):
+    options = dict(variance_model="free", sources=("a", "b"), seed=0, backend={kernels!r})
+    model = spatial.fit(X, R=R, n_iter=3, **options)
+    images = spatial.wiener(X, model.v, model.R, backend={kernels!r})
+    for part in (model.R, model.v, model.log_likelihood, images):
         answer.update(np.ascontiguousarray(part).tobytes())
 print(answer.hexdigest())
 """
@@ -463,7 +465,7 @@ def test_any_level_of_the_data(beta: float, dtype: type, backend: str) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("beta", BETAS)
 def test_awkward_data_stay_finite(beta: float, dtype: type, backend: str) -> None:
-    """Zero rows and columns, single entries, silence, twelve orders of magnitude, one by one and as a batch."""
+    """Zero rows and columns, single entries, silence, twelve orders of magnitude, all in one batch."""
     rng = np.random.default_rng(0)
     with_zeros = rng.gamma(0.3, size=(9, 20))
     with_zeros[2], with_zeros[:, 5], with_zeros[rng.random((9, 20)) < 0.5] = 0, 0, 0

@@ -93,7 +93,7 @@ def test_batches_are_transformed_one_by_one() -> None:
 
 
 def test_the_inverse_is_the_nearest_signal() -> None:
-    """For a changed spectrogram, least squares (Griffin and Lim): the error is orthogonal to every signal's."""
+    """For a changed spectrogram, least squares (Griffin and Lim): every other signal is farther away."""
     rng = np.random.default_rng(0)
     X = stft(rng.standard_normal(100), 16, 4)
     X += 0.5 * (rng.standard_normal(X.shape) + 1j * rng.standard_normal(X.shape))

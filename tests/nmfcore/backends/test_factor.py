@@ -1,4 +1,4 @@
-"""The factor kernels of every backend against the float64 reference, and the reference against plain loops."""
+"""The factor kernels of every backend against the float64 reference, and that against plain loops."""
 
 from dataclasses import dataclass, replace
 from itertools import product
@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nmfcore import backends, layout
-from nmfcore.backends import Backend
+from nmfcore.backends import Backend, composed
 from nmfcore.divergence import mm_exponent
 from nmfcore.layout import H_AT, K0, K1, ROW_AT, V_AT, W_AT, F, K, N, view, views
 
@@ -20,8 +20,8 @@ DTYPES = (np.float32, np.float64)
 
 # (F, N, K) around the widths of vectors, register tiles and panels.
 ODD = (
-    (1, 1, 1), (1, 7, 8), (7, 1, 9), (8, 9, 2), (9, 8, 7), (15, 17, 16), (16, 15, 17), (17, 16, 15), (31, 33, 32),
-    (33, 31, 1), (32, 65, 33), (45, 33, 45), (70, 7, 320), (320, 45, 16), (2, 131, 5),
+    (1, 1, 1), (1, 7, 8), (7, 1, 9), (8, 9, 2), (9, 8, 7), (15, 17, 16), (16, 15, 17), (17, 16, 15),
+    (31, 33, 32), (33, 31, 1), (32, 65, 33), (45, 33, 45), (70, 7, 320), (320, 45, 16), (2, 131, 5),
 )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def plain_gradient(batch: Batch) -> tuple[Array, Array]:
 
 
 def worst(batch: Batch, got: Array, want: Array) -> NDArray[np.float64]:
-    """Largest relative error of each problem (all sums are of nonnegative terms, so it is small where right)."""
+    """Largest relative error of each problem (sums of nonnegative terms: small where right)."""
     assert np.isfinite(got).all(), f"{np.count_nonzero(~np.isfinite(got))} entries are NaN or infinite"
     error = np.abs(got.astype(float) - want) / np.where(want == 0, 1, np.abs(want))
     return np.array(
@@ -293,7 +293,7 @@ def test_subnormals_count_as_themselves_or_as_zero(
 def test_zeros_stay_zero_and_nothing_overflows(
     engine: Backend, beta: float, dtype: type, level: float, rng: np.random.Generator
 ) -> None:
-    """Zero columns of H (Λ at its floor while V is not), zero rows of W, zeros everywhere in V, and no V at all."""
+    """Zero columns of H (Λ at its floor while V is not), zero rows of W, zeros in V, and nothing in V."""
     batch = draw(rng, ((33, 40, 7), (9, 20, 3), (4, 5, 2)), dtype, beta)
     batch.V[:] *= dtype(level)
     (v, wt, h), (_, _, other), (empty, _, _) = views(batch.table, batch.V, batch.Wt, batch.H)
@@ -315,7 +315,7 @@ def test_zeros_stay_zero_and_nothing_overflows(
 
 
 def test_a_problem_that_left_the_table_is_not_touched(engine: Backend, rng: np.random.Generator) -> None:
-    """The table may name some problems only, in any order, and several on one V: what compaction and restarts do."""
+    """The table may name some problems only, in any order, and several on one V, as restarts do."""
     batch = draw(rng, ((9, 20, 4), (7, 33, 5), (9, 20, 4), (3, 3, 2)), np.float64, 1.0)
     batch.table[2, V_AT] = batch.table[0, V_AT]
     want = update(REFERENCE, batch, 1.0)
@@ -374,3 +374,18 @@ def test_the_transposed_table_updates_the_other_factor(
         v = np.maximum(v, 1e-12) if beta <= 0 else v
         np.testing.assert_allclose(view(neg, row[W_AT], *wt.shape), h @ (v * lam ** (beta - 2)).T, rtol=1e-10)
         np.testing.assert_allclose(view(pos, row[W_AT], *wt.shape), h @ (lam ** (beta - 1)).T, rtol=1e-10)
+
+
+@pytest.mark.parametrize("exponent", [1.0, 0.5, 0.3])
+def test_scaling_beyond_all_numbers(exponent: float) -> None:
+    """An overflowing step leaves zeros at zero and everything else finite."""
+    table = layout.make_table([(1, 4)], [2])
+    for dtype in DTYPES:
+        large, small = np.finfo(dtype).max, np.finfo(dtype).tiny
+        H = np.array([0, 1, 0, 2, 0, 1, 3, 4], dtype)
+        neg = np.array([large, large, 1, 4, 0, 0, 0, 1], dtype)
+        pos = np.array([small, small, 0, 1, 0, 0, 1, 0], dtype)
+        composed.scale(table, H, neg, pos, exponent)
+        assert np.isfinite(H).all()
+        assert H[[0, 2, 4, 5, 6, 7]].tolist() == [0] * 6
+        assert H[3] == pytest.approx(2 * 4**exponent)

@@ -1,0 +1,183 @@
+"""Before the work: does everything that a job names exist, fit together, and fit into memory?"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from avfront import audio, examples, geometry, memory, segments
+from avfront.audio import AudioInfo
+from avfront.errors import AvfrontError
+from avfront.job import Job, Plan
+from avfront.methods import Method, make
+from avfront.sources import BACKGROUND, Source, find
+
+# Free patterns (El Badawy et al. 2017) that stand for the rest of the mixture beside a single source.
+DEFAULT_BACKGROUND = 10
+OVERLAP_SECONDS = 1.0
+SHORTEST_SEGMENT_SECONDS = 5.0
+
+
+def prepare(job: Job, notes: list[str]) -> Plan:
+    """Check all that can be checked without reading samples."""
+    info = audio.probe(job.mixture)
+    sources = tuple(find(source) for source in job.sources)
+    _check_device(job.device)
+    _check_seconds(job)
+
+    options = dict(job.options)
+    if options.get("background") is None and len(sources) == 1:
+        options["background"] = DEFAULT_BACKGROUND
+        notes.append(
+            f"'{sources[0].name}' is the only source, so a free background of {DEFAULT_BACKGROUND}"
+            " spectral patterns stands for the rest."
+        )
+    if options.get("background") == 0 and len(sources) == 1:
+        raise AvfrontError(
+            f"'{sources[0].name}' alone would be given the whole mixture",
+            remedy="name a second source, or leave out --background 0",
+            usage=True,
+        )
+    names = tuple(source.name for source in sources) + ((BACKGROUND,) if options.get("background") else ())
+    _check_counts("components", options.get("components"), sources)
+    _check_counts("adaptive", options.get("adaptive"), sources)
+
+    name = job.method or ("spatial" if info.channels > 1 else "gssm")
+    make(name, options)
+    microphones, microphones_from = _microphones(job, info, name)
+
+    owner: dict[Path, str] = {}
+    for source in sources:
+        for file in source.files:
+            other = owner.setdefault(file.resolve(), source.name)
+            if other != source.name:
+                notes.append(f"{file}: this file is an example of '{other}' and of '{source.name}'.")
+    references = {key: audio.probe(path) for key, path in job.references.items()}
+    _check_references(references, names, info)
+    return Plan(job, info, sources, names, name, options, microphones, microphones_from, references)
+
+
+def spans(plan: Plan, method: Method, frame: int, frames: int) -> list[tuple[int, int]]:
+    """Segments that fit into memory."""
+    job, info = plan.job, plan.info
+    allowed = 1e9 * job.memory_gb if job.memory_gb is not None else memory.machine_bytes() / 2
+    patterns = method.background + sum(
+        len(source.files) * method.patterns(source.name) for source in plan.sources
+    )
+    per_sample = method.bytes_per_sample(info.channels, len(plan.names), 2 * patterns / frame)
+    # Python and its libraries, the dictionary, and the examples as spectrograms while they are learned from.
+    heard = sum(examples.seconds(source, job.example_seconds) for source in plan.sources)
+    fixed = 100e6 + 16.0 * patterns * frame + 16.0 * heard * info.rate
+    longest = int(max(allowed - fixed, 0.0) / per_sample)  # samples that fit
+
+    def needed(samples: float) -> str:
+        return (
+            f"about {memory.text(fixed + samples * per_sample)} of memory, and {memory.text(allowed)}"
+            " may be used"
+        )
+
+    if job.segment_seconds == 0:
+        if frames > longest:
+            raise AvfrontError(
+                f"taken as a whole, {frames / info.rate:.0f} s of {info.channels} channels need"
+                f" {needed(frames)}",
+                file=info.path,
+                remedy="leave out --segment 0, so that it is separated in segments",
+            )
+        return [(0, frames)]
+    wanted = round(job.segment_seconds * info.rate)
+    least = min(frames, wanted, round(SHORTEST_SEGMENT_SECONDS * info.rate))
+    if longest < least:
+        raise AvfrontError(
+            f"{least / info.rate:.1f} s of {info.channels} channels with {heard:.0f} s of examples need"
+            f" {needed(least)}",
+            file=info.path,
+            remedy="give fewer or shorter examples, lower --components, or raise --memory",
+        )
+    longest = min(longest, wanted)
+    return segments.plan(frames, longest, min(round(OVERLAP_SECONDS * info.rate), longest // 4))
+
+
+def _microphones(job: Job, info: AudioInfo, method: str) -> tuple[npt.NDArray[np.float64] | None, str]:
+    """Positions (I, 3) in metres, and in words where they come from."""
+    if job.array is not None and job.mic_distance is not None:
+        raise AvfrontError(
+            "both --mic-distance and --array are given", remedy="leave one of them out", usage=True
+        )
+    if job.array is not None:
+        return geometry.load(job.array, info.channels), f"read from {job.array}"
+    if job.mic_distance is not None:
+        return geometry.line(
+            info.channels, job.mic_distance
+        ), f"{job.mic_distance:g} m from one to the next, on a line"
+    if info.channels == 2:
+        distance = geometry.DEFAULT_DISTANCE_M
+        return geometry.line(2, distance), f"assumed: a pair {distance:g} m apart"
+    if info.channels > 2 and method == "spatial":
+        raise AvfrontError(
+            f"the recording has {info.channels} channels, and where their microphones are is not known",
+            file=info.path,
+            remedy=(
+                "give --array positions.json or --mic-distance METRES, or use --method gssm, which does"
+                " not need it"
+            ),
+        )
+    return None, "not needed"
+
+
+def _check_device(device: str) -> None:
+    from nmfcore import backends
+
+    try:
+        backends.get("auto", device)
+    except ValueError as error:
+        raise AvfrontError(
+            str(error).rstrip("."), remedy="see python -m nmfcore for what is here", usage=True
+        ) from error
+
+
+def _check_seconds(job: Job) -> None:
+    if not (job.segment_seconds == 0 or job.segment_seconds >= 1):
+        raise AvfrontError(
+            f"--segment {job.segment_seconds:g} is too short",
+            remedy="give at least 1 second, or 0",
+            usage=True,
+        )
+    if not job.example_seconds >= 0.1:
+        raise AvfrontError(
+            f"--examples {job.example_seconds:g} is too short", remedy="give at least 0.1 seconds", usage=True
+        )
+
+
+def _check_counts(option: str, counts: Any, sources: tuple[Source, ...]) -> None:
+    if isinstance(counts, Mapping):
+        unknown = sorted(set(counts) - {source.name for source in sources})
+        if unknown:
+            raise AvfrontError(
+                f"--{option} names '{unknown[0]}', which is not a source",
+                remedy="use the names given to --sources",
+                usage=True,
+            )
+
+
+def _check_references(references: Mapping[str, AudioInfo], names: tuple[str, ...], info: AudioInfo) -> None:
+    if references:
+        from avfront import scores
+
+        scores.check()
+    for name, reference in references.items():
+        if name not in names:
+            raise AvfrontError(
+                f"--reference names '{name}', which is not a source",
+                remedy=f"use one of {', '.join(names)}",
+                usage=True,
+            )
+        if reference.channels != info.channels:
+            raise AvfrontError(
+                f"the reference has {reference.channels} channel{'s' if reference.channels > 1 else ''}"
+                f" and the mixture {info.channels}",
+                file=reference.path,
+                remedy="give the source's image at every microphone",
+            )
