@@ -51,16 +51,17 @@ format: $(VENV)/for-dev
 bench: $(VENV)/for-bench
 	$(BIN)/pytest benchmarks --ignore benchmarks/quality $(BENCH_ARGS)
 
-# This folder comes last on the path, so that its nmfcore does not hide the installed one.
-QUALITY := import runpy, sys; sys.path.append("."); sys.argv.pop(0); \
-  runpy.run_module(f"benchmarks.quality.{sys.argv[0]}", run_name="__main__", alter_sys=True)
+# Programs of the package benchmarks. This folder comes last on the path, so that its nmfcore does not hide the
+# installed one.
+MODULE := $(BIN)/python -P -c 'import runpy, sys; sys.path.append("."); sys.argv.pop(0); \
+  runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)'
 
 bench-quality: $(VENV)/for-bench
-	$(BIN)/python -P -c '$(QUALITY)' spatial $(BENCH_ARGS)
-	$(BIN)/python -P -c '$(QUALITY)' onthefly $(BENCH_ARGS)
+	$(MODULE) benchmarks.quality.spatial $(BENCH_ARGS)
+	$(MODULE) benchmarks.quality.onthefly $(BENCH_ARGS)
 
-bench-report: $(VENV)/for-demo
-	$(BIN)/python benchmarks/report.py
+bench-report: $(VENV)/for-bench
+	$(MODULE) benchmarks.report
 
 clean:
 	rm -rf $(VENV) build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -4,6 +4,7 @@ Samples are float32 in arrays of shape (channels, samples), full scale is ±1. R
 flac, ogg, opus, mp3, aiff, …), so that any sample format of those containers arrives as float32.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def probe(path: Path) -> AudioInfo:
     if not first:
         raise AvfrontError("the file is empty (0 bytes)", file=path, remedy="record or export it again")
     try:
-        info = soundfile.info(str(path), verbose=True)
+        info = soundfile.info(_name(path), verbose=True)
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
         raise AvfrontError(
             f"this is not a readable sound file ({_reason(error)})",
@@ -123,7 +124,7 @@ def blocks(info: AudioInfo, frames: int = _BLOCK_FRAMES) -> Iterator[Samples]:
 
     done = 0
     try:
-        with soundfile.SoundFile(str(info.path)) as file:
+        with soundfile.SoundFile(_name(info.path)) as file:
             while True:
                 block = file.read(frames, dtype="float32", always_2d=True)
                 if len(block) == 0:
@@ -219,7 +220,7 @@ class Writer:
         container = "RF64" if 4 * channels * frames > 0xF0000000 else "WAV"
         try:
             self._file: Any = soundfile.SoundFile(
-                str(path), "w", samplerate=rate, channels=channels, format=container, subtype="FLOAT"
+                _name(path), "w", samplerate=rate, channels=channels, format=container, subtype="FLOAT"
             )
         except (soundfile.SoundFileError, OSError, RuntimeError) as error:
             raise self._failed(error) from error
@@ -255,6 +256,11 @@ def write(path: Path, samples: npt.NDArray[np.floating[Any]], rate: int) -> None
     """Write samples of shape (channels, samples) as float32 wav, in one go."""
     with Writer(path, channels=samples.shape[0], rate=rate, frames=samples.shape[1]) as out:
         out.write(samples)
+
+
+def _name(path: Path) -> str | bytes:
+    """A path as libsndfile takes it: bytes, because names of files may hold what no encoding has."""
+    return str(path) if os.name == "nt" else os.fsencode(path)
 
 
 def _truncated(path: Path, share: float) -> AvfrontError:

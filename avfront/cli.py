@@ -173,7 +173,7 @@ def separate(
         typer.Option(
             metavar="NAME=K",
             help="Of spatial: spectral patterns learned from MIX itself, for a source that may"
-            " sound unlike its examples. Default noise=4; 0 for none.",
+            " sound unlike its examples. Default noise=8; 0 for none.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -341,10 +341,10 @@ def _counts(text: str | None, option: str, example: str, *, least: int) -> int |
 
 
 def _adaptive(text: str | None) -> dict[str, int] | None:
-    found = _counts(text, "--adaptive", "noise=4", least=0)
+    found = _counts(text, "--adaptive", "noise=8", least=0)
     if isinstance(found, int):
         if found > 0:
-            raise AvfrontError(f"--adaptive {text} names no source", remedy="write noise=4", usage=True)
+            raise AvfrontError(f"--adaptive {text} names no source", remedy="write noise=8", usage=True)
         return {}
     return found
 

@@ -1,5 +1,6 @@
 """What a finished job shows on the terminal."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -19,7 +20,7 @@ def files(outcome: "Outcome") -> Group:
     facts = report["mixture"]
     channels = {1: "mono", 2: "stereo"}.get(facts["channels"], f"{facts['channels']} channels")
     title = (
-        f"{facts['path']}: {facts['seconds']:.1f} s, {channels}, {facts['rate'] / 1000:g} kHz;"
+        f"{_shown(facts['path'])}: {facts['seconds']:.1f} s, {channels}, {facts['rate'] / 1000:g} kHz;"
         f" {report['method']}, {outcome.timings['total']:.1f} s in all"
     )
     table = Table(box=box.SIMPLE_HEAD)
@@ -31,11 +32,11 @@ def files(outcome: "Outcome") -> Group:
         table.add_row(
             source["name"],
             "silent" if level is None else f"{level:+.1f} dB",
-            str(outcome.files[source["name"]]),
+            _shown(outcome.files[source["name"]]),
         )
     for name in ("picture", "report"):
         if name in outcome.files:
-            table.add_row("", "", str(outcome.files[name]))
+            table.add_row("", "", _shown(outcome.files[name]))
     return Group(Text(title, style="bold"), table)
 
 
@@ -51,6 +52,11 @@ def scores(values: dict[str, Any]) -> Group:
             cells = [_decibels(rows[label][measure]) for measure in MEASURES]
             table.add_row(name if label == "mixture" else "", label, *cells, style=style)
     return Group(Text("BSS Eval v4 of the source images, dB", style="bold"), table)
+
+
+def _shown(path: Path | str) -> str:
+    """A path for the terminal, whatever bytes its name is made of."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def _decibels(value: float | None) -> str:

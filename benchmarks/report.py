@@ -1,6 +1,6 @@
 """Draws docs/img/*.png and rewrites README.md's measured tables, from benchmarks/results/*.json alone.
 
-Run by `make bench-report`. Only what stands between `<!-- measured:NAME -->` and `<!-- /measured:NAME -->` is
+Run by `make bench-report`, as a module of the package (it asks benchmarks/quality for its tables). Only what stands between `<!-- measured:NAME -->` and `<!-- /measured:NAME -->` is
 replaced; a part without results says so.
 """
 
@@ -30,7 +30,8 @@ NOT_YET = "*Not measured yet: `make bench bench-report`.*"
 
 def load() -> list[Result]:
     """Every result, in the order of its file name; the order of kinds and sizes is the tables' business."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+    paths = sorted(RESULTS.glob("*.json"))
+    return [{"file": path.stem, **json.loads(path.read_text(encoding="utf-8"))} for path in paths]
 
 
 def kind(results: Sequence[Result], *names: str) -> list[Result]:
@@ -151,20 +152,20 @@ def job(results: list[Result]) -> str:
 
 
 def quality(results: list[Result]) -> str:
-    """The tables of benchmarks/quality: a result brings `columns`, `rows` (name, numbers …) and `caption`."""
-    found = sorted(kind(results, "quality"), key=lambda result: result["name"])
-    if not found:
-        return "*Not measured yet: `make bench-quality bench-report`.*"
+    """The tables of benchmarks/quality, as its own programs write them."""
+    from .quality import onthefly, spatial
+
+    kept = {result["file"]: result for result in results}
     parts = []
-    for result in found:
-        rows = [
-            [str(name), *("–" if value is None else f"{value:.1f}" for value in values)]
-            for name, *values in result["rows"]
-        ]
-        parts += [f"**{result['what']}**", table(result["columns"], rows), result["caption"]]
-        if "picture" in result:
-            parts.append(f"![{result['what']}]({result['picture']})")
-    return "\n\n".join(parts)
+    for program, title in (
+        (spatial, "Speech in noise, simulated rooms"),
+        (onthefly, "Pairs of everyday sounds"),
+    ):
+        result = kept.get(program.NAME)
+        if result is not None:
+            picture = f"![{title}](docs/img/{program.NAME}.png)"
+            parts += [f"**{title}**", program.table(result), picture, program.caption(result)]
+    return "\n\n".join(parts) or "*Not measured yet: `make bench-quality bench-report`.*"
 
 
 SECTIONS: dict[str, Callable[[list[Result]], str]] = {"speed": speed, "job": job, "quality": quality}

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure() -> None:
-    """Programs that tests start do not put the current folder first, where sources hide the installed package."""
+    """Programs that tests start shall not find sources in the current folder before the installed package."""
     os.environ["PYTHONSAFEPATH"] = "1"
 
 

@@ -29,23 +29,24 @@ class Spatial:
 
     The settings here are those of the default, ``"joint"``: the paper's model fitted to the likelihood
     itself, which separates better than the paper's algorithm. :meth:`preset` has the paper's settings for its
-    own variance models.
+    own variance models, but for ``"separation"``'s start, which tells the sources' directions apart.
     """
 
     variance_model: str = "joint"
     frame_seconds: float = 0.128
     components: int | Mapping[str, int] | None = None  # per example; None is 32, and 16 for "noise"
-    adaptive: Mapping[str, int] | None = None  # learned from the mixture, by source; None is 4 for "noise"
-    dictionary_iterations: int = 100
+    adaptive: Mapping[str, int] | None = None  # learned from the mixture, by source; None is 8 for "noise"
+    dictionary_iterations: int = 50
+    start_iterations: int = 30  # by the spectra alone, after which each source's direction is judged
     iterations: int = 40
     inner_iterations: int = 1
     fixed_iterations: int = 5  # before the spatial covariances begin to move
     background: int = 0
     sparsity: float = 0.0
     mix: float = 0.2
-    smoothing: float = 0.5  # of the activations of what is learned from the mixture
+    smoothing: float = 0.8  # of the activations of what is learned from the mixture
     prior: float = 20.0  # frames of evidence for the initial spatial covariances
-    averaging: int = 3  # bins and frames over which the empirical covariance is averaged
+    averaging: int = 1  # bins and frames over which the empirical covariance is averaged
     reverberation: float = 0.3  # power of the diffuse part of an initial covariance; the direct part has 1
 
     name = "spatial"
@@ -94,7 +95,7 @@ class Spatial:
         """Spectral patterns that are learned from the mixture, by source; the background's are among them."""
         if self.variance_model not in ("joint", "separation"):
             return {}
-        wanted = {NOISE: 4} if self.adaptive is None else self.adaptive
+        wanted = {NOISE: 8} if self.adaptive is None else self.adaptive
         found = {name: count for name, count in wanted.items() if name in sources and count > 0}
         return {**found, BACKGROUND: self.background} if self.background else found
 
@@ -143,6 +144,7 @@ class Spatial:
             lam=self.sparsity,
             mix=self.mix,
             smoothing=self.smoothing,
+            n_start=self.start_iterations if self.variance_model in ("joint", "separation") else None,
             n_iter=self.iterations,
             n_inner=self.inner_iterations,
             n_fixed=self.fixed_iterations,

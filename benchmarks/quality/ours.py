@@ -28,8 +28,12 @@ class Setting:
     learned_from: tuple[str, ...] = ("speech", "noise")  # sources whose examples are used
     joint_dictionary: bool = False
     direction: str = "broadside"  # of the talker: "broadside" (the paper's 90 degrees) or "found"
-    reverberation: float = 0.3  # power of the diffuse part of the talker's covariance relative to the direct one
-    fit: dict[str, Any] = field(default_factory=lambda: {"n_iter": 15, "n_inner": 10, "lam": 10.0, "mix": 0.2})
+    reverberation: float = (
+        0.3  # power of the diffuse part of the talker's covariance relative to the direct one
+    )
+    fit: dict[str, Any] = field(
+        default_factory=lambda: {"n_iter": 15, "n_inner": 10, "lam": 10.0, "mix": 0.2}
+    )
 
     def with_fit(self, **changes: Any) -> Setting:
         """The same with other arguments of `nmfcore.spatial.fit`."""
@@ -44,17 +48,16 @@ NMF_BASELINE = Setting("nmf").with_fit(n_components=16)
 DEFAULT = Setting(
     "joint",
     frame=2048,
-    dictionary_iterations=100,
+    dictionary_iterations=50,
     direction="found",
     fit={
         "n_iter": 40,
         "n_inner": 1,
         "n_fixed": 5,
         "lam": 0.0,
-        "free": {"noise": 4},
-        "smoothing": 0.5,
+        "free": {"noise": 8},
+        "smoothing": 0.8,
         "prior": (20.0, 20.0),
-        "averaging": (3, 3),
     },
 )
 

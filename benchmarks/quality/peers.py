@@ -1,7 +1,7 @@
 """What others do on the same mixtures: pyroomacoustics' blind methods, and the two ends of the scale.
 
-Blind methods return sources in no particular order: `best_order` chooses it by the truth (which flatters them).
-All estimates are images at both microphones.
+Blind methods return sources in no particular order: `best_order` chooses it by the truth (which flatters
+them). All estimates are images at both microphones.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _hann(frame: int) -> Array:
 
 
 def _to_images(Y: Array, W: Array) -> Array:
-    """Demixed Y (N, F, J) and demixing W (F, J, I) -> images (J, N, F, I): each source as the microphones hear it."""
+    """Demixed Y (N, F, J) and demixing W (F, J, I) -> images (J, N, F, I) at the microphones."""
     return np.einsum("fij,nfj->jnfi", np.linalg.inv(W), Y)
 
 
@@ -59,17 +59,23 @@ def ilrma(mix: Array, frame: int = 2048, n_iter: int = 100, n_components: int = 
 
     X, _ = _frames(mix, frame)
     with _seeded(seed):
-        Y, W = pra.bss.ilrma(X, n_iter=n_iter, n_components=n_components, proj_back=False, return_filters=True)
+        Y, W = pra.bss.ilrma(
+            X, n_iter=n_iter, n_components=n_components, proj_back=False, return_filters=True
+        )
     return np.stack([_signals(image, frame, mix.shape[1]) for image in _to_images(Y, W)])
 
 
-def fastmnmf2(mix: Array, frame: int = 1024, n_iter: int = 100, n_components: int = 8, seed: int = 0) -> Array:
+def fastmnmf2(
+    mix: Array, frame: int = 1024, n_iter: int = 100, n_components: int = 8, seed: int = 0
+) -> Array:
     """FastMNMF2 (Sekiguchi et al. 2020): images (2, I, T)."""
     import pyroomacoustics as pra
 
     X, _ = _frames(mix, frame)
     with _seeded(seed):
-        images = pra.bss.fastmnmf2(X, n_src=2, n_iter=n_iter, n_components=n_components, mic_index="all")  # (I, N, F, J)
+        images = pra.bss.fastmnmf2(
+            X, n_src=2, n_iter=n_iter, n_components=n_components, mic_index="all"
+        )  # (I, N, F, J)
     return np.stack([_signals(np.moveaxis(images[..., j], 0, -1), frame, mix.shape[1]) for j in range(2)])
 
 
@@ -79,12 +85,12 @@ def mixture(mix: Array) -> Array:
 
 
 def oracle(images: Array, frame: int = 1024, n_iter: int = 10) -> Array:
-    """Multichannel Wiener filter with the true variances and full-rank covariances: where this model's scale ends.
+    """Multichannel Wiener filter with the true variances and covariances: where this model's scale ends.
 
-    `R_j` and `v_j` are fitted to each true image by the same alternation as in the model (Duong et al. 2010).
+    `R_j` and `v_j` are fitted to each true image by the model's own alternation (Duong et al. 2010).
     """
     spectra = np.stack([_frames(image, frame)[0] for image in images])  # (J, N, F, I)
-    J, N, F, channels = spectra.shape
+    channels = spectra.shape[-1]
     outer = spectra[..., :, None] * spectra[..., None, :].conj()  # (J, N, F, I, I)
     floor = 1e-10 * np.mean(np.abs(spectra) ** 2)
     v = np.mean(np.abs(spectra) ** 2, axis=-1) + floor  # (J, N, F)

@@ -1,12 +1,13 @@
 """Simulated stereo recordings of a talker in diffuse noise.
 
-Duong et al. (2018) used SiSEC's two-channel mixtures of speech and real-world background noise (10 s, 16 kHz, microphones
-8.6 cm apart). These mixtures are made like them: image-source rooms of random size, one talker at a random azimuth,
-and the noise played from many distant points at once, each with its own stretch of the noise recording, so that it reaches
-the pair from all around. The dictionary's examples are dry recordings of *other* talkers and *other* noises.
+Duong et al. (2018) used SiSEC's two-channel mixtures of speech and real-world background noise (10 s, 16 kHz,
+microphones 8.6 cm apart). These mixtures are made like them: image-source rooms of random size, one talker at
+a random azimuth, and the noise played from many distant points at once, each with its own stretch of the
+noise recording, so that it reaches the pair from all around. The dictionary's examples are dry recordings of
+*other* talkers and *other* noises.
 
-Mixture `i` of seed `s` depends on `(s, i)` and the recordings only. Rendered mixtures are kept in `NMFCORE_CACHE`
-(default: a folder of the system's temporary directory), never in the repository.
+Mixture `i` of seed `s` depends on `(s, i)` and the recordings only. Rendered mixtures are kept in
+`NMFCORE_CACHE` (default: a folder of the system's temporary directory), never in the repository.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Mixture:
         name: talker, noise and SNR.
         images: (2, 2, T) float64; [speech, noise] at both microphones; the mixture is their sum.
         speech_examples, noise_examples: dry recordings of others, each (T_i,).
-        facts: talker, noise, snr_db, rt60_s, azimuth_deg (90 is broadside), room_m, distance_m, the examples' names.
+        facts: talker, noise, snr_db, rt60_s, azimuth_deg (90: broadside), room_m, distance_m, the examples.
     """
 
     name: str
@@ -66,7 +67,7 @@ def mixtures(
     talkers: Sequence[str] | None = None,
     noises: Sequence[str] | None = None,
 ) -> Iterator[Mixture]:
-    """`count` mixtures, talkers, noises and SNRs crossed; `talkers`/`noises` limit who may be *in the mixture*."""
+    """`count` mixtures; talkers, noises, SNRs crossed. `talkers`, `noises` limit who is *in the mixture*."""
     for index in range(count):
         yield mixture(index, seed, talkers=talkers, noises=noises)
 
@@ -91,7 +92,9 @@ def mixture(
 
     others = [name for name in everyone if name != talker]
     speech_names = [str(name) for name in rng.choice(others, size=3, replace=False)]
-    noise_names = [str(name) for name in rng.choice([n for n in every_noise if n != noise], size=5, replace=False)]
+    noise_names = [
+        str(name) for name in rng.choice([n for n in every_noise if n != noise], size=5, replace=False)
+    ]
     facts: dict[str, object] = {
         "talker": talker,
         "noise": noise,
@@ -115,7 +118,9 @@ def mixture(
 
     picks = np.random.default_rng([seed, index, 1])
     speech = [_talk(everyone[name], int(SECONDS * RATE), picks) for name in speech_names]
-    noise_examples = [_stretch(recordings.read(every_noise[name]), int(SECONDS * RATE), picks) for name in noise_names]
+    noise_examples = [
+        _stretch(recordings.read(every_noise[name]), int(SECONDS * RATE), picks) for name in noise_names
+    ]
     return Mixture(f"{index:02d} {talker} in {noise} {snr:+.1f} dB", images, speech, noise_examples, facts)
 
 

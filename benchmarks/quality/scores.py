@@ -17,12 +17,15 @@ NAMES = ("sdr", "isr", "sir", "sar")
 
 @lru_cache
 def _museval() -> ModuleType:
-    """museval's `metrics` module alone: the package around it refuses to import without ffmpeg, which scores need not."""
+    """museval's `metrics` module alone: the package around it does not import without ffmpeg."""
     package = importlib.util.find_spec("museval")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("museval is needed for scores: pip install nmfcore[bench]")
-    spec = importlib.util.spec_from_file_location("_museval_metrics", Path(package.origin).parent / "metrics.py")
-    assert spec is not None and spec.loader is not None
+    spec = importlib.util.spec_from_file_location(
+        "_museval_metrics", Path(package.origin).parent / "metrics.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -37,7 +40,7 @@ def images(true: NDArray[Any], estimated: NDArray[Any], *, any_order: bool = Fal
         any_order: take the order of the estimates that gives the best mean SIR (for blind methods).
 
     Returns:
-        sdr, isr, sir, sar: one value per true source. Filters of 512 taps, one window as long as the recording.
+        sdr, isr, sir, sar: one value per true source. 512 taps, one window over the whole.
     """
     sdr, isr, sir, sar, _ = _museval().bss_eval(
         np.moveaxis(true, 1, 2),
@@ -49,11 +52,14 @@ def images(true: NDArray[Any], estimated: NDArray[Any], *, any_order: bool = Fal
         framewise_filters=False,
         bsseval_sources_version=False,
     )
-    return {name: [float(v) for v in values[:, 0]] for name, values in zip(NAMES, (sdr, isr, sir, sar), strict=True)}
+    return {
+        name: [float(v) for v in values[:, 0]]
+        for name, values in zip(NAMES, (sdr, isr, sir, sar), strict=True)
+    }
 
 
 def sdr(true: NDArray[Any], estimated: NDArray[Any]) -> NDArray[np.float64]:
-    """Image SDR alone, (J,) dB: energy of the true image over energy of the error (what BSS Eval v4 reports as SDR)."""
+    """Image SDR alone, (J,) dB: the true image's energy over the error's, as BSS Eval v4."""
     error = np.sum((true - estimated) ** 2, axis=(-2, -1))
     return np.asarray(10 * np.log10(np.sum(true**2, axis=(-2, -1)) / error))
 

@@ -81,15 +81,15 @@ def direction_of_arrival(
     if weight.shape != X.shape[1:]:
         raise ValueError(f"weights have shape {weight.shape}; they must be (F, N) = {X.shape[1:]}.")
     candidates = grid(place, step)
-    score: NDArray[Any] = np.zeros(len(candidates))
-    total = 0.0
-    waves = np.stack([steering(frequency[used], place, one, speed) for one in candidates])  # (L, F, I)
+    pairs = []  # the mean phase between each two microphones, (F,)
     for a in range(len(X)):
         for b in range(a + 1, len(X)):
             cross = X[a, used] * X[b, used].conj()
-            phase = cross / np.maximum(np.abs(cross), 1e-30)
-            mean = np.sum(weight[used] * phase, axis=1)  # (F,)
-            score += np.sum((waves[:, :, a].conj() * waves[:, :, b] * mean).real, axis=1)
-            total += float(weight[used].sum())
+            pairs.append((a, b, np.sum(weight[used] * cross / np.maximum(np.abs(cross), 1e-30), axis=1)))
+    score: NDArray[Any] = np.zeros(len(candidates))
+    for at, one in enumerate(candidates):  # one at a time: a sphere of them in every bin would fill the memory
+        wave = steering(frequency[used], place, one, speed)
+        score[at] = sum(np.vdot(wave[:, a] * wave[:, b].conj(), mean).real for a, b, mean in pairs)
+    total = len(pairs) * float(weight[used].sum())
     best = int(np.argmax(score))
     return candidates[best], float(score[best] / max(total, 1e-30))

@@ -209,6 +209,10 @@ def _variance_model(
         raise ValueError(f"variance_model={name!r} is not known; use one of {MODELS}.")
     if not 0 <= smoothing <= 1:
         raise ValueError(f"smoothing={smoothing!r} must lie in 0…1.")
+    if name not in ("joint", "separation") and (n_start is not None or smoothing > 0 or free):
+        raise ValueError(
+            f"n_start, smoothing and free patterns need variance_model='joint' or 'separation', not {name!r}."
+        )
     if name in ("joint", "separation", "denoising"):
         if dictionary is None:
             raise ValueError(f"variance_model={name!r} needs a dictionary; see nmfcore.models.learn_dictionary.")
@@ -216,8 +220,6 @@ def _variance_model(
             kind = Joint if name == "joint" else Separation
             n_start = n_start if n_start is not None else 30 if name == "joint" else 0
             return kind(dictionary, free, lam, mix, smoothing, n_start, n_inner, rng, backend)
-        if free:
-            raise ValueError("free patterns need variance_model='joint' or 'separation'.")
         return Denoising(dictionary, lam, mix, n_inner, rng, backend)
     names = sources or (dictionary.sources if dictionary is not None else None)
     if not names:

@@ -127,10 +127,14 @@ class Separation:
 
     def start(self, power: Array) -> Array:
         bins, frames = power.shape
-        learned = self.rng.uniform(0.5, 1.5, (bins, self.rank - self.known)) / bins
-        self.W = np.hstack([self.dictionary.W, learned]).astype(power.dtype)
-        level = power.mean() * bins / self.rank
-        self.H = (level * self.rng.uniform(0.5, 1.5, (self.rank, frames))).astype(power.dtype)
+        # Free patterns begin as the mixture's mean spectrum, and every source with the same share of its power: from a
+        # flat spectrum, or with a share by number of patterns, a few free ones among many trained would never catch up.
+        learned = self.rng.uniform(0.1, 1.1, (bins, self.rank - self.known)) * power.mean(1, keepdims=True)
+        self.W = np.hstack([self.dictionary.W, learned / learned.sum(0)]).astype(power.dtype)
+        self.H = self.rng.uniform(0.1, 1.1, (self.rank, frames)).astype(power.dtype)
+        for name in self.sources:
+            rows = self.members[name]
+            self.H[rows] *= power.mean() / len(self.sources) / (self.W[:, rows] @ self.H[rows]).mean()
         # Smoothing acts between single updates; without it they run in one call.
         for count in [1] * self.n_start if self.smoothing > 0 else [self.n_start] * (self.n_start > 0):
             self.explain(power, count)

@@ -55,4 +55,5 @@ def test_names_that_no_encoding_has(separate, sounds, tmp_path):
         pytest.skip("this file system takes no such name")
     result = separate("-o", tmp_path / "out", "--quiet", mix=odd)
     assert result.exit_code == 0, result.stderr
+    assert "m\\udcff" in separate("-o", tmp_path / "again", mix=odd).stdout.replace("\n", "")
     assert json.loads((tmp_path / "out" / "report.json").read_text())["mixture"]["samples"] == 12000

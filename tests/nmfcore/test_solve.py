@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -303,7 +304,7 @@ def test_normalized_patterns_sum_to_one(backend: str) -> None:
 
 
 def test_each_problem_stops_as_it_would_alone(backend: str) -> None:
-    """Easy and hard problems in a batch: the numbers, iterations and status of each are those of its own run."""
+    """Easy and hard problems in a batch: numbers, iterations and status of each are those of its own run."""
     rng = np.random.default_rng(0)
     V = [
         np.outer(rng.random(9), rng.random(20)),
@@ -443,6 +444,19 @@ print(answer.hexdigest())
         assert done.returncode == 0, done.stderr
         answers.add(done.stdout)
     assert len(answers) == 1
+
+
+def test_calls_from_several_threads_do_not_meet(backend: str) -> None:
+    rng = np.random.default_rng(0)
+    matrices = [rng.random((70, 203)) for _ in range(6)]
+
+    def run(V: Array) -> Array:
+        return np.asarray(nmf(V, 40, n_iter=5, seed=0, backend=backend).H)
+
+    alone = [run(V) for V in matrices]
+    with ThreadPoolExecutor(3) as pool:
+        for got, want in zip(pool.map(run, matrices), alone, strict=True):
+            np.testing.assert_array_equal(got, want)
 
 
 # ---- levels ------------------------------------------------------------------------------------------------

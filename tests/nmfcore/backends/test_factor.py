@@ -64,7 +64,9 @@ def draw(
         weights[rng.random(len(V)) < 0.2] = 0
     Wt = positive(int((table[:, K] * table[:, F]).sum()))
     H = positive(int((table[:, K] * table[:, N]).sum()))
-    return Batch(table, V, Wt, H, np.full(len(table), 1e-12), weights, beta)
+    # Powers of Λ up to 1 need no floor, and kernels that never form Λ have none.
+    floor = np.full(len(table), 0.0 if beta == 2 else 1e-12)
+    return Batch(table, V, Wt, H, floor, weights, beta)
 
 
 def plain_gradient(batch: Batch) -> tuple[Array, Array]:
@@ -84,7 +86,9 @@ def plain_gradient(batch: Batch) -> tuple[Array, Array]:
 def worst(batch: Batch, got: Array, want: Array) -> NDArray[np.float64]:
     """Largest relative error of each problem (sums of nonnegative terms: small where right)."""
     assert np.isfinite(got).all(), f"{np.count_nonzero(~np.isfinite(got))} entries are NaN or infinite"
-    error = np.abs(got.astype(float) - want) / np.where(want == 0, 1, np.abs(want))
+    # Terms below the range of the type may be flushed to zero.
+    off = np.maximum(np.abs(got.astype(float) - want) - 1e3 * np.finfo(got.dtype).tiny, 0)
+    error = off / np.where(want == 0, 1, np.abs(want))
     return np.array(
         [view(error, r[H_AT], r[K], r[N])[r[K0] : r[K1]].max(initial=0) for r in batch.table.tolist()]
     )

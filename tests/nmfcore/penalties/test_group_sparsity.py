@@ -89,7 +89,7 @@ def test_silent_rows_stay_finite(kind: str, dtype: type) -> None:
 
 
 def examples(backend: str, kind: str, lam: float, gamma: float = 0.0) -> NDArray[np.float64]:
-    """Sums of H over time; two sources, three examples of two patterns each, the mixture holds the first ones."""
+    """Sums of H over time; two sources of three examples, the mixture holds the first ones."""
     rng = np.random.default_rng(0)
     W = rng.gamma(0.4, size=(40, 12)) + 1e-3
     W /= W.sum(0)

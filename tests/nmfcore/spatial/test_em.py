@@ -85,7 +85,7 @@ def test_likelihood_of_the_free_model_never_falls(
 
 
 def test_likelihood_of_the_joint_model_never_falls(backend: str) -> None:
-    """Majorisation–minimisation of the patterns and EM of R, without sparsity, which is no part of the value."""
+    """Majorisation–minimisation of patterns and EM of R, without sparsity, which is no part of the value."""
     given = scene(3)
     model = spatial.fit(
         given.X, R=blurred(given.R), n_iter=30, n_inner=1, lam=0.0, free={"b": 2}, regularization=1e-10,
@@ -376,7 +376,7 @@ def test_a_single_source_survives_too(kind: str, channels: int, backend: str) ->
             r"^variance_model='separation' needs a dictionary",
         ),
         ({"dictionary": None}, r"^variance_model='nmf' needs the names"),
-        ({"variance_model": "denoising", "free": {"b": 2}}, r"^free patterns need"),
+        ({"variance_model": "denoising", "free": {"b": 2}}, r"^n_start, smoothing and free patterns need"),
         ({"R": None}, r"^R is needed for 2 channels"),
         ({"R": np.ones((2, 6, 3, 3))}, r"^R has shape \(2, 6, 3, 3\); it must be .*\(2, 6, 2, 2\)"),
         ({"R": np.full((2, 6, 2, 2), np.nan)}, r"^R contains NaN"),
