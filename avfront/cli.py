@@ -129,9 +129,7 @@ def separate(
             " that is in it). Several in a row, or the option again.",
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where NAME.wav and the report go.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where NAME.wav and the report go.")],
     background: Annotated[
         int | None,
         typer.Option(
@@ -227,12 +225,8 @@ def separate(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=_OUT)
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show where an error arose.", rich_help_panel=_OUT)
-    ] = False,
-    device: Annotated[
-        str, typer.Option(metavar="NAME", help="auto or cpu.", rich_help_panel=_LIMITS)
-    ] = "auto",
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.", rich_help_panel=_OUT)] = False,
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto or cpu.", rich_help_panel=_LIMITS)] = "auto",
     segment: Annotated[
         float,
         typer.Option(
@@ -301,9 +295,7 @@ def demo(
     ] = Path("avfront-demo"),
     seed: Annotated[int, typer.Option(min=0, help="Another seed: other noise in another room.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace outputs that are there already.")] = False,
-    json_: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")
-    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where in the program an error arose.")] = False,
 ) -> None:
@@ -334,9 +326,7 @@ def _counts(text: str | None, option: str, example: str, *, least: int) -> int |
         found = {}
     bare = list(found) == [""]
     if len(found) < len(pairs) or min(found.values()) < least or ("" in found and not bare):
-        raise AvfrontError(
-            f"{option} {text} says no number of patterns", remedy=f"write {example}", usage=True
-        )
+        raise AvfrontError(f"{option} {text} says no number of patterns", remedy=f"write {example}", usage=True)
     return found[""] if bare else found
 
 
@@ -397,10 +387,7 @@ def _failing_well(debug: bool) -> Iterator[None]:
 
 def _die_like_interrupted() -> None:
     """Let a polite request to end (SIGTERM) clean up like Ctrl-C does."""
-    if (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    ):
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _interrupt)
 
 

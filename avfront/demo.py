@@ -53,9 +53,7 @@ def run_demo(output: Path, *, seed: int, force: bool, progress: Progress) -> Out
     """
     for module in ("pyroomacoustics", "museval"):
         if importlib.util.find_spec(module) is None:
-            raise AvfrontError(
-                f"the demo needs {module}, which is not installed", remedy="pip install 'nmfcore[demo]'"
-            )
+            raise AvfrontError(f"the demo needs {module}, which is not installed", remedy="pip install 'nmfcore[demo]'")
     Outputs(output, ["speech.wav", "noise.wav", REPORT, PICTURE], force=force).check()
     progress("room", 0.0)
     names = ["mix.wav", *(f"examples/speech/{voice}" for voice in VOICES)]
@@ -108,18 +106,14 @@ def record(seed: int, progress: Progress = lambda stage, share: None) -> npt.NDA
     microphones = centre[:, None] + np.outer(axis, [-SPACING_M / 2, SPACING_M / 2])
 
     def heard(place: Array, signal: Array) -> Array:
-        room = pyroomacoustics.ShoeBox(
-            ROOM_M, fs=RATE, materials=pyroomacoustics.Material(absorption), max_order=order
-        )
+        room = pyroomacoustics.ShoeBox(ROOM_M, fs=RATE, materials=pyroomacoustics.Material(absorption), max_order=order)
         room.add_source(np.clip(place, 0.15, np.subtract(ROOM_M, 0.15)), signal=signal)
         room.add_microphone_array(microphones)
         room.simulate()
         return np.asarray(room.mic_array.signals)
 
     def around(angle: float, distance: float) -> Array:
-        return centre + distance * np.array(
-            [np.cos(turn + angle), np.sin(turn + angle), rng.uniform(-0.1, 0.1)]
-        )
+        return centre + distance * np.array([np.cos(turn + angle), np.sin(turn + angle), rng.uniform(-0.1, 0.1)])
 
     images = np.zeros((2, 2, length))
     voice = np.concatenate([np.zeros(lead), _decode("talker_ada.flac")])

@@ -110,9 +110,7 @@ def seconds(source: Source, limit: float) -> float:
 
 def _usable(samples: audio.Samples, info: audio.AudioInfo) -> audio.Samples:
     if not np.isfinite(samples).all():
-        raise AvfrontError(
-            "it has samples that are not finite numbers", file=info.path, remedy="export it again"
-        )
+        raise AvfrontError("it has samples that are not finite numbers", file=info.path, remedy="export it again")
     peak = float(np.abs(samples).max(initial=0.0))
     if peak == 0.0:
         raise AvfrontError("it is silent", file=info.path, remedy="use another one")

@@ -41,9 +41,7 @@ def load(path: Path, channels: int) -> npt.NDArray[np.float64]:
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise AvfrontError(
-            "there is no such file", file=path, remedy="check the path given to --array"
-        ) from error
+        raise AvfrontError("there is no such file", file=path, remedy="check the path given to --array") from error
     except OSError as error:
         raise AvfrontError(
             f"the file cannot be read ({error.strerror})", file=path, remedy="check the path given to --array"
@@ -54,9 +52,7 @@ def load(path: Path, channels: int) -> npt.NDArray[np.float64]:
     try:
         positions = np.asarray(rows, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise AvfrontError(
-            "the microphone positions are not a table of numbers", file=path, remedy=how
-        ) from error
+        raise AvfrontError("the microphone positions are not a table of numbers", file=path, remedy=how) from error
     if positions.ndim != 2 or positions.shape[1] not in (2, 3) or not np.isfinite(positions).all():
         raise AvfrontError("the microphone positions are not a table of numbers", file=path, remedy=how)
     if len(positions) != channels:

@@ -35,9 +35,7 @@ class Outputs:
         On entering: if the folder is a file, cannot be made or written to, or has one of the outputs already.
     """
 
-    def __init__(
-        self, folder: Path, names: Iterable[str], *, force: bool = False, inputs: Iterable[Path] = ()
-    ) -> None:
+    def __init__(self, folder: Path, names: Iterable[str], *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
         self.folder = folder
         self._names = tuple(names)
         self._force = force
@@ -99,9 +97,7 @@ class Outputs:
     def check(self) -> None:
         """Raise AvfrontError if the folder is a file, or an output is in the way of something."""
         if self.folder.exists() and not self.folder.is_dir():
-            raise AvfrontError(
-                "the output folder is a file", file=self.folder, remedy="choose another folder with -o"
-            )
+            raise AvfrontError("the output folder is a file", file=self.folder, remedy="choose another folder with -o")
         inputs = {path.resolve() for path in self._inputs}
         for name in self._names:
             path = self.folder / name

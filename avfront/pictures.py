@@ -44,9 +44,7 @@ def levels(info: audio.AudioInfo, *, columns: int = COLUMNS) -> tuple[Array, flo
 
     def emit(samples: Array, count: int) -> None:
         # (I, columns * per_column, frame): each frame starts in its column and may reach into the next one.
-        cut = np.lib.stride_tricks.sliding_window_view(samples, frame, axis=-1)[:, ::hop][
-            :, : count * per_column
-        ]
+        cut = np.lib.stride_tricks.sliding_window_view(samples, frame, axis=-1)[:, ::hop][:, : count * per_column]
         spectra = np.square(np.abs(np.fft.rfft(cut * window, axis=-1))).mean(axis=0)
         found.append(spectra.reshape(count, per_column, -1).mean(axis=1).T)
 
@@ -113,9 +111,7 @@ def spectrograms(files: Mapping[str, Path], path: Path) -> None:
         if row == len(pictures) - 1:
             axes.set_xlabel("seconds", fontsize=9, color="#444444")
     bar_height = min(height - head - foot, 2 * panel + gap)
-    bar = figure.add_axes(
-        (left + width + 0.018, (height - head - bar_height) / height, 0.014, bar_height / height)
-    )
+    bar = figure.add_axes((left + width + 0.018, (height - head - bar_height) / height, 0.014, bar_height / height))
     scale = figure.colorbar(image, cax=bar)
     scale.outline.set_visible(False)
     scale.set_ticks([tick for tick in range(-240, 241, 10) if bottom <= tick <= top])

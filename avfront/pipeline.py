@@ -130,9 +130,7 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str]) -> Done
         active = active[:1] if survey.identical else active
         method = make(plan.method, plan.options)
         if plan.method == "spatial" and len(active) == 1 < info.channels:
-            notes.append(
-                f"{info.path}: the channels hold one signal only, so there is no spatial difference to use."
-            )
+            notes.append(f"{info.path}: the channels hold one signal only, so there is no spatial difference to use.")
         frame = frame_length(method.frame_seconds, info.rate)
         if survey.frames < frame:
             raise AvfrontError(
@@ -160,8 +158,7 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str]) -> Done
         dictionary = _learn(method, learned, job.seed) if method.uses_dictionary() else None
         if dictionary is None:
             notes.append(
-                "This variance model learns nothing from the examples, so which output is which source"
-                " is open."
+                "This variance model learns nothing from the examples, so which output is which source is open."
             )
 
     gain = 1.0 / float(np.sqrt(np.mean(np.square([survey.rms[i] for i in active]))))
@@ -198,9 +195,7 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str]) -> Done
     with contextlib.ExitStack() as files:
         writers = [
             files.enter_context(
-                audio.Writer(
-                    outputs.path(f"{name}.wav"), channels=info.channels, rate=info.rate, frames=survey.frames
-                )
+                audio.Writer(outputs.path(f"{name}.wav"), channels=info.channels, rate=info.rate, frames=survey.frames)
             )
             for name in plan.names
         ]

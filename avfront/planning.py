@@ -63,9 +63,7 @@ def spans(plan: Plan, method: Method, frame: int, frames: int) -> list[tuple[int
     """Segments that fit into memory."""
     job, info = plan.job, plan.info
     allowed = 1e9 * job.memory_gb if job.memory_gb is not None else memory.machine_bytes() / 2
-    patterns = method.background + sum(
-        len(source.files) * method.patterns(source.name) for source in plan.sources
-    )
+    patterns = method.background + sum(len(source.files) * method.patterns(source.name) for source in plan.sources)
     per_sample = method.bytes_per_sample(info.channels, len(plan.names), 2 * patterns / frame)
     # Python and its libraries, the dictionary, and the examples as spectrograms while they are learned from.
     heard = sum(examples.seconds(source, job.example_seconds) for source in plan.sources)
@@ -73,16 +71,12 @@ def spans(plan: Plan, method: Method, frame: int, frames: int) -> list[tuple[int
     longest = int(max(allowed - fixed, 0.0) / per_sample)  # samples that fit
 
     def needed(samples: float) -> str:
-        return (
-            f"about {memory.text(fixed + samples * per_sample)} of memory, and {memory.text(allowed)}"
-            " may be used"
-        )
+        return f"about {memory.text(fixed + samples * per_sample)} of memory, and {memory.text(allowed)} may be used"
 
     if job.segment_seconds == 0:
         if frames > longest:
             raise AvfrontError(
-                f"taken as a whole, {frames / info.rate:.0f} s of {info.channels} channels need"
-                f" {needed(frames)}",
+                f"taken as a whole, {frames / info.rate:.0f} s of {info.channels} channels need {needed(frames)}",
                 file=info.path,
                 remedy="leave out --segment 0, so that it is separated in segments",
             )
@@ -103,15 +97,11 @@ def spans(plan: Plan, method: Method, frame: int, frames: int) -> list[tuple[int
 def _microphones(job: Job, info: AudioInfo, method: str) -> tuple[npt.NDArray[np.float64] | None, str]:
     """Positions (I, 3) in metres, and in words where they come from."""
     if job.array is not None and job.mic_distance is not None:
-        raise AvfrontError(
-            "both --mic-distance and --array are given", remedy="leave one of them out", usage=True
-        )
+        raise AvfrontError("both --mic-distance and --array are given", remedy="leave one of them out", usage=True)
     if job.array is not None:
         return geometry.load(job.array, info.channels), f"read from {job.array}"
     if job.mic_distance is not None:
-        return geometry.line(
-            info.channels, job.mic_distance
-        ), f"{job.mic_distance:g} m from one to the next, on a line"
+        return geometry.line(info.channels, job.mic_distance), f"{job.mic_distance:g} m from one to the next, on a line"
     if info.channels == 2:
         distance = geometry.DEFAULT_DISTANCE_M
         return geometry.line(2, distance), f"assumed: a pair {distance:g} m apart"
@@ -120,8 +110,7 @@ def _microphones(job: Job, info: AudioInfo, method: str) -> tuple[npt.NDArray[np
             f"the recording has {info.channels} channels, and where their microphones are is not known",
             file=info.path,
             remedy=(
-                "give --array positions.json or --mic-distance METRES, or use --method gssm, which does"
-                " not need it"
+                "give --array positions.json or --mic-distance METRES, or use --method gssm, which does not need it"
             ),
         )
     return None, "not needed"

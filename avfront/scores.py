@@ -88,9 +88,7 @@ def score(
     found = [estimates[name] for name in names]
     others = [estimates[name] for name in estimates if name not in references]
     left = mixture - np.sum(true, axis=0, dtype=np.float64)
-    if others and float(np.square(left).sum()) > _REST_SHARE * float(
-        np.square(mixture, dtype=np.float64).sum()
-    ):
+    if others and float(np.square(left).sum()) > _REST_SHARE * float(np.square(mixture, dtype=np.float64).sum()):
         names.append(REST if len(others) > 1 else next(name for name in estimates if name not in references))
         true.append(left)
         found.append(np.sum(others, axis=0, dtype=np.float64))
@@ -105,9 +103,7 @@ def score(
 def check() -> None:
     """Raise AvfrontError if scores cannot be computed here, before any work is done."""
     if importlib.util.find_spec("museval") is None:
-        raise AvfrontError(
-            "scores need museval, which is not installed", remedy="pip install 'nmfcore[demo]'"
-        )
+        raise AvfrontError("scores need museval, which is not installed", remedy="pip install 'nmfcore[demo]'")
 
 
 def _museval() -> Any:

@@ -114,9 +114,7 @@ def _expand(path: Path, name: str) -> Sequence[Path]:
     matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
     if matches:
         return [file for match in matches for file in _expand(match, name)]
-    raise AvfrontError(
-        f"there is no such file or folder for the source '{name}'", file=path, remedy="check the path"
-    )
+    raise AvfrontError(f"there is no such file or folder for the source '{name}'", file=path, remedy="check the path")
 
 
 def _check_name(name: str) -> None:

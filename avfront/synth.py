@@ -63,9 +63,7 @@ def traffic(seconds: float, rate: int, seed: int) -> Signal:
     for _ in range(max(3, round(seconds / 1.5))):
         when, width = rng.uniform(-0.5, seconds + 0.5), rng.uniform(0.5, 1.4)
         passing = np.exp(-0.5 * ((t - when) / width) ** 2)
-        tyres = _noise(
-            rng, length, rate, lambda f: np.exp(-0.5 * (np.log2(np.maximum(f, 1) / 900) / 0.9) ** 2)
-        )
+        tyres = _noise(rng, length, rate, lambda f: np.exp(-0.5 * (np.log2(np.maximum(f, 1) / 900) / 0.9) ** 2))
         # The engine's note falls while the car goes by.
         note = rng.uniform(45, 95) * (1 - 0.06 * np.tanh((t - when) / width))
         phase = 2 * np.pi * np.cumsum(note) / rate

@@ -126,9 +126,7 @@ def peak_bytes(run: Callable[[], Any]) -> int | None:
 
     gc.collect()
     try:
-        ctypes.CDLL(None).malloc_trim(
-            0
-        )  # memory that an earlier contestant gave back is not counted as there
+        ctypes.CDLL(None).malloc_trim(0)  # memory that an earlier contestant gave back is not counted as there
         refs.write_text("5")  # resets the high-water mark
         before = kilobytes("VmRSS")
         run()

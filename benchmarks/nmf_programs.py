@@ -66,9 +66,7 @@ def spectrogram(rng: np.random.Generator, f: int, n: int, beta: float) -> Array:
     return np.ascontiguousarray(power if beta <= 0.5 else np.sqrt(power), dtype=np.float32)
 
 
-def make(
-    name: str, what: str, beta: float, f: int, frames: Sequence[int], k: int, *, free_w: bool = True
-) -> Workload:
+def make(name: str, what: str, beta: float, f: int, frames: Sequence[int], k: int, *, free_w: bool = True) -> Workload:
     """A workload with a seeded random start whose product has the mean of V."""
     rng = np.random.default_rng(1)
     V = [spectrogram(rng, f, n, beta) for n in frames]
@@ -141,8 +139,7 @@ def torchnmf(work: Workload) -> Contestant:
     torch.set_num_threads(THREADS)
     Vt = [torch.from_numpy(np.ascontiguousarray(V.T)) for V in work.V]
     starts = [
-        (torch.from_numpy(W), torch.from_numpy(np.ascontiguousarray(H.T)))
-        for W, H in zip(work.W, work.H, strict=True)
+        (torch.from_numpy(W), torch.from_numpy(np.ascontiguousarray(H.T))) for W, H in zip(work.W, work.H, strict=True)
     ]
 
     def run(n: int) -> Factors:
@@ -178,9 +175,7 @@ def numpy_formulas(work: Workload, dtype: Any = np.float32, h_first: bool = Fals
 
     def run(n: int) -> Factors:
         result = []
-        for V, W, H in zip(
-            *([a.astype(dtype) for a in part] for part in (work.V, work.W, work.H)), strict=True
-        ):
+        for V, W, H in zip(*([a.astype(dtype) for a in part] for part in (work.V, work.W, work.H)), strict=True):
             for _ in range(n):
                 if h_first:
                     H *= ratio(V, W, H)

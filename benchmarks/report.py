@@ -1,7 +1,8 @@
 """Draws docs/img/*.png and rewrites README.md's measured tables, from benchmarks/results/*.json alone.
 
-Run by `make bench-report`, as a module of the package (it asks benchmarks/quality for its tables). Only what stands between `<!-- measured:NAME -->` and `<!-- /measured:NAME -->` is
-replaced; a part without results says so.
+Run by `make bench-report`, as a module of this package: it asks benchmarks/quality for its tables. Only what
+stands between `<!-- measured:NAME -->` and `<!-- /measured:NAME -->` is replaced; a part without results says
+so.
 """
 
 import json
@@ -143,9 +144,7 @@ def job(results: list[Result]) -> str:
             f"{median['peak_bytes'] / 1e6:.0f} MB",
         )
         rows.append([result["what"], *figures])
-    parts = [
-        table(["from the command to the files", "in all", "of it learning and separating", "memory"], rows)
-    ]
+    parts = [table(["from the command to the files", "in all", "of it learning and separating", "memory"], rows)]
     parts += [f"{r['what'].capitalize()}: {r['median_s']:.2f} s." for r in imports]
     parts.append(where([*jobs, *imports]))
     return "\n\n".join(parts)
@@ -182,9 +181,7 @@ def rewrite(text: str, results: list[Result], names: Iterable[str] = ()) -> str:
     for name in names or SECTIONS:
         pattern = re.compile(rf"(<!-- measured:{name} -->\n).*?(<!-- /measured:{name} -->)", re.DOTALL)
         if not pattern.search(text):
-            sys.exit(
-                f"README.md has no <!-- measured:{name} --> ... <!-- /measured:{name} -->; put them back"
-            )
+            sys.exit(f"README.md has no <!-- measured:{name} --> ... <!-- /measured:{name} -->; put them back")
         body = SECTIONS[name](results)
         text = pattern.sub(lambda match, body=body: f"{match[1]}{body}\n{match[2]}", text)  # type: ignore[misc]
     return text

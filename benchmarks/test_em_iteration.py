@@ -57,9 +57,7 @@ def ssspy(X: Array) -> Contestant:
     from ssspy.bss.mnmf import GaussMNMF
 
     def run(n: int) -> Array:
-        model = GaussMNMF(
-            n_basis=PATTERNS, n_sources=SOURCES, record_loss=False, rng=np.random.default_rng(0)
-        )
+        model = GaussMNMF(n_basis=PATTERNS, n_sources=SOURCES, record_loss=False, rng=np.random.default_rng(0))
         separated: Array = model(X, n_iter=n)
         return separated
 
@@ -101,8 +99,7 @@ def test_em_iteration(
     for entry in mine:
         model = entry.run(1)
         table[entry.name]["error"] = max(
-            float(np.linalg.norm(a - b) / np.linalg.norm(b))
-            for a, b in ((model.v, truth.v), (model.R, truth.R))
+            float(np.linalg.norm(a - b) / np.linalg.norm(b)) for a, b in ((model.v, truth.v), (model.R, truth.R))
         )
     write_result(
         f"em-{variances}-2x513x313-j2",

@@ -41,9 +41,7 @@ def mixture(data: Path, path: Path) -> None:
     files = sorted((data / TALKER).glob("*.flac"))
     talker = np.resize(np.concatenate([soundfile.read(file)[0] for file in files]), RATE * SECONDS)
     ambience = np.resize(soundfile.read(data / AMBIENCE)[0], RATE * SECONDS)
-    noise = np.sum(
-        [heard(np.roll(ambience, int(rng.integers(RATE * SECONDS))), 50) for _ in range(10)], axis=0
-    )
+    noise = np.sum([heard(np.roll(ambience, int(rng.integers(RATE * SECONDS))), 50) for _ in range(10)], axis=0)
     speech = heard(talker, 20)
     noise *= np.linalg.norm(speech) / np.linalg.norm(noise)
     mix = speech + noise
@@ -63,9 +61,7 @@ print(json.dumps([status, wall, resource.getrusage(resource.RUSAGE_CHILDREN).ru_
 
 def run(command: list[str]) -> tuple[float, int]:
     """Wall time in seconds and peak memory in bytes of a program."""
-    done = subprocess.run(
-        [sys.executable, "-c", STARTER, *command], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", STARTER, *command], capture_output=True, text=True, check=True)
     status, wall, peak = json.loads(done.stdout)
     assert status == 0, f"{' '.join(command)}\n{done.stderr}"
     return wall, peak
@@ -109,19 +105,14 @@ def test_separate_job(
     )
 
 
-def test_import_time(
-    tmp_path: Path, benchmark: Any, write_result: Callable[[str, dict[str, Any]], None]
-) -> None:
+def test_import_time(tmp_path: Path, benchmark: Any, write_result: Callable[[str, dict[str, Any]], None]) -> None:
     program = (
-        "import time; start = time.perf_counter(); import nmfcore; nmfcore.nmf; "
-        "print(time.perf_counter() - start)"
+        "import time; start = time.perf_counter(); import nmfcore; nmfcore.nmf; print(time.perf_counter() - start)"
     )
     seconds: list[float] = []
 
     def one() -> None:
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
-        )
+        done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
         seconds.append(float(done.stdout))
 
     benchmark.pedantic(one, rounds=9, warmup_rounds=1)

@@ -18,7 +18,7 @@ _HOME = {
 }
 _SUBMODULES = ("backends", "masks", "metrics", "models", "penalties", "spatial")
 
-__all__ = ["Result", "info", "istft", "nmf", "stft", *_SUBMODULES]  # noqa: PLE0604
+__all__ = ["Result", "info", "istft", "nmf", "stft", *_SUBMODULES]
 
 if TYPE_CHECKING:
     from nmfcore import backends, masks, metrics, models, penalties, spatial

@@ -4,6 +4,7 @@ from nmfcore import info
 
 
 def main() -> None:
+    """Print :func:`nmfcore.info`."""
     for name, value in info().items():
         print(f"{name:17} {', '.join(value) if isinstance(value, list) else value}")
 

@@ -138,9 +138,7 @@ class Matrices:
         """Raise unless every entry is finite and ≥ 0."""
         low, high = self.flat.min(), self.flat.max()  # NaN propagates through both
         if not (np.isfinite(low) and np.isfinite(high)):
-            raise ValueError(
-                f"{name} contains NaN or infinity; remove them or give them weight 0 with weights=."
-            )
+            raise ValueError(f"{name} contains NaN or infinity; remove them or give them weight 0 with weights=.")
         if low < 0:
             raise ValueError(f"{name} contains negative values (minimum {low:g}); it must be nonnegative.")
 

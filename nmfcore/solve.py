@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from nmfcore import backends, layout
 from nmfcore.divergence import as_beta, as_exponent
 from nmfcore.init import initial_factors
-from nmfcore.layout import H_AT, K0, K1, ROW_AT, V_AT, W_AT, F, K, Matrices, N, Table
+from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, F, K, Matrices, N, Table
 from nmfcore.penalties import Penalty
 
 Array = NDArray[Any]
@@ -313,7 +313,7 @@ class _Side:
             parts += [(row, *penalty.split(h)) for penalty in self.penalties]
         per_row = all(part is None or part.shape[1] == 1 for _, *both in parts for part in both)
         size = int(self.table[:, K].sum()) if per_row else len(H)
-        sums = []
+        sums: list[Array | None] = []
         for which in (1, 2):
             if all(part[which] is None for part in parts):
                 sums.append(None)
@@ -373,7 +373,7 @@ def _ranks(n_components: Any, W: list[Any] | None, H: list[Any] | None, count: i
     ranks = [n_components] * count if np.ndim(n_components) == 0 else list(n_components)
     if len(ranks) != count:
         raise ValueError(f"n_components has {len(ranks)} entries for {count} problems.")
-    check_counts(**{"n_components": min(ranks)})
+    check_counts(n_components=min(ranks))
     return [int(rank) for rank in ranks]
 
 

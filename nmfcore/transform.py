@@ -49,9 +49,7 @@ def stft(x: ArrayLike, frame: int = 1024, hop: int | None = None, window: str = 
     x = np.asarray(x)
     hop = _check(frame, hop, window)
     if x.dtype.kind not in "fiu" or x.ndim < 1 or x.shape[-1] == 0:
-        raise ValueError(
-            f"x must hold real signals (…, T) with T ≥ 1; got shape {x.shape}, dtype {x.dtype}."
-        )
+        raise ValueError(f"x must hold real signals (…, T) with T ≥ 1; got shape {x.shape}, dtype {x.dtype}.")
     x = x if x.dtype == np.float32 else x.astype(np.float64, copy=False)
     before, count = _frames(x.shape[-1], frame, hop)
     padded = np.zeros((*x.shape[:-1], (count - 1) * hop + frame), x.dtype)
@@ -121,7 +119,9 @@ def _window(name: str, frame: int, hop: int) -> NDArray[np.float64]:
         piece = shape[start : start + hop]
         folded[: len(piece)] += piece**2
     if folded.min() < 1e-8 * folded.max():
-        raise ValueError(f"hop={hop} leaves samples without weight under window={name!r} of {frame}; use a smaller hop.")
+        raise ValueError(
+            f"hop={hop} leaves samples without weight under window={name!r} of {frame}; use a smaller hop."
+        )
     return shape
 
 

@@ -192,9 +192,7 @@ def heard_fields(
             X, scene.frequencies, scene.microphones, weights=part**2, step=_step(scene.microphones)
         )
         fields.append(
-            spatial.direct_diffuse(
-                scene.frequencies, scene.microphones, direction, reverberation=reverberation
-            )
+            spatial.direct_diffuse(scene.frequencies, scene.microphones, direction, reverberation=reverberation)
         )
     return np.stack(fields).astype(np.complex128)
 
@@ -211,9 +209,7 @@ def spread_fields(count: int, scene: Scene) -> npt.NDArray[np.complex128]:
     _, _, axes = np.linalg.svd(place, full_matrices=True)
     angles = np.pi * (np.arange(count - 1) + 0.5) / max(count - 1, 1)
     fields: list[Array] = [
-        spatial.direct_diffuse(
-            scene.frequencies, scene.microphones, np.cos(angle) * axes[0] + np.sin(angle) * axes[1]
-        )
+        spatial.direct_diffuse(scene.frequencies, scene.microphones, np.cos(angle) * axes[0] + np.sin(angle) * axes[1])
         for angle in angles
     ]
     return np.stack([*fields, spatial.diffuse(scene.frequencies, scene.microphones)]).astype(np.complex128)

@@ -28,12 +28,8 @@ class Setting:
     learned_from: tuple[str, ...] = ("speech", "noise")  # sources whose examples are used
     joint_dictionary: bool = False
     direction: str = "broadside"  # of the talker: "broadside" (the paper's 90 degrees) or "found"
-    reverberation: float = (
-        0.3  # power of the diffuse part of the talker's covariance relative to the direct one
-    )
-    fit: dict[str, Any] = field(
-        default_factory=lambda: {"n_iter": 15, "n_inner": 10, "lam": 10.0, "mix": 0.2}
-    )
+    reverberation: float = 0.3  # power of the diffuse part of the talker's covariance relative to the direct one
+    fit: dict[str, Any] = field(default_factory=lambda: {"n_iter": 15, "n_inner": 10, "lam": 10.0, "mix": 0.2})
 
     def with_fit(self, **changes: Any) -> Setting:
         """The same with other arguments of `nmfcore.spatial.fit`."""

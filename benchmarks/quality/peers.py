@@ -59,15 +59,11 @@ def ilrma(mix: Array, frame: int = 2048, n_iter: int = 100, n_components: int = 
 
     X, _ = _frames(mix, frame)
     with _seeded(seed):
-        Y, W = pra.bss.ilrma(
-            X, n_iter=n_iter, n_components=n_components, proj_back=False, return_filters=True
-        )
+        Y, W = pra.bss.ilrma(X, n_iter=n_iter, n_components=n_components, proj_back=False, return_filters=True)
     return np.stack([_signals(image, frame, mix.shape[1]) for image in _to_images(Y, W)])
 
 
-def fastmnmf2(
-    mix: Array, frame: int = 1024, n_iter: int = 100, n_components: int = 8, seed: int = 0
-) -> Array:
+def fastmnmf2(mix: Array, frame: int = 1024, n_iter: int = 100, n_components: int = 8, seed: int = 0) -> Array:
     """FastMNMF2 (Sekiguchi et al. 2020): images (2, I, T)."""
     import pyroomacoustics as pra
 

@@ -31,9 +31,7 @@ def folder() -> Path:
     named = os.environ.get("NMFCORE_DATA")
     path = Path(named) if named else REPOSITORY.parent / "shared" / "data"
     if not path.is_dir():
-        raise NoRecordings(
-            f"no recordings at {path}: set NMFCORE_DATA to a folder with speech/, noise/ and clips/"
-        )
+        raise NoRecordings(f"no recordings at {path}: set NMFCORE_DATA to a folder with speech/, noise/ and clips/")
     return path
 
 
@@ -47,9 +45,7 @@ def read(file: str) -> NDArray[np.float64]:
     """One mono recording at 16 kHz, samples (T,)."""
     samples, rate = soundfile.read(folder() / file, dtype="float64")
     if rate != RATE or samples.ndim != 1:
-        raise ValueError(
-            f"{file}: expected one channel at {RATE} Hz, found shape {samples.shape} at {rate} Hz"
-        )
+        raise ValueError(f"{file}: expected one channel at {RATE} Hz, found shape {samples.shape} at {rate} Hz")
     return samples
 
 
@@ -64,9 +60,7 @@ def talkers(synthetic: bool = False) -> dict[str, list[str]]:
 
 def noises() -> dict[str, str]:
     """Noise name (the file's stem) -> file."""
-    return {
-        Path(row["file"]).stem: row["file"] for row in sorted(table("noise"), key=lambda row: row["file"])
-    }
+    return {Path(row["file"]).stem: row["file"] for row in sorted(table("noise"), key=lambda row: row["file"])}
 
 
 def classes(least_activity: float = 0.0) -> dict[str, list[str]]:

@@ -92,9 +92,7 @@ def mixture(
 
     others = [name for name in everyone if name != talker]
     speech_names = [str(name) for name in rng.choice(others, size=3, replace=False)]
-    noise_names = [
-        str(name) for name in rng.choice([n for n in every_noise if n != noise], size=5, replace=False)
-    ]
+    noise_names = [str(name) for name in rng.choice([n for n in every_noise if n != noise], size=5, replace=False)]
     facts: dict[str, object] = {
         "talker": talker,
         "noise": noise,
@@ -118,9 +116,7 @@ def mixture(
 
     picks = np.random.default_rng([seed, index, 1])
     speech = [_talk(everyone[name], int(SECONDS * RATE), picks) for name in speech_names]
-    noise_examples = [
-        _stretch(recordings.read(every_noise[name]), int(SECONDS * RATE), picks) for name in noise_names
-    ]
+    noise_examples = [_stretch(recordings.read(every_noise[name]), int(SECONDS * RATE), picks) for name in noise_names]
     return Mixture(f"{index:02d} {talker} in {noise} {snr:+.1f} dB", images, speech, noise_examples, facts)
 
 

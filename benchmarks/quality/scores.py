@@ -21,9 +21,7 @@ def _museval() -> ModuleType:
     package = importlib.util.find_spec("museval")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("museval is needed for scores: pip install nmfcore[bench]")
-    spec = importlib.util.spec_from_file_location(
-        "_museval_metrics", Path(package.origin).parent / "metrics.py"
-    )
+    spec = importlib.util.spec_from_file_location("_museval_metrics", Path(package.origin).parent / "metrics.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -52,10 +50,7 @@ def images(true: NDArray[Any], estimated: NDArray[Any], *, any_order: bool = Fal
         framewise_filters=False,
         bsseval_sources_version=False,
     )
-    return {
-        name: [float(v) for v in values[:, 0]]
-        for name, values in zip(NAMES, (sdr, isr, sir, sar), strict=True)
-    }
+    return {name: [float(v) for v in values[:, 0]] for name, values in zip(NAMES, (sdr, isr, sir, sar), strict=True)}
 
 
 def sdr(true: NDArray[Any], estimated: NDArray[Any]) -> NDArray[np.float64]:

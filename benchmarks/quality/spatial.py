@@ -143,18 +143,10 @@ def caption(result: dict[str, Any]) -> str:
     facts = [entry["facts"] for entry in result["mixtures"]]
     levels = sorted({fact["snr_db"] for fact in facts})
     mine = values(result, "nmfcore default")
-    against = [
-        f"{peer} {tables.verdict(mine, values(result, peer))}" for peer in (*BLIND, "NMF baseline (Arberet)")
-    ]
+    against = [f"{peer} {tables.verdict(mine, values(result, peer))}" for peer in (*BLIND, "NMF baseline (Arberet)")]
     hard = [i for i, fact in enumerate(facts) if fact["snr_db"] <= 0]
-    at_zero = [
-        f"{peer} {np.mean([mine[i] - values(result, peer)[i] for i in hard]):+.1f} dB"
-        for peer in BLIND
-        if hard
-    ]
-    orderings = [
-        f"{words} {tables.verdict(values(result, a), values(result, b))}" for words, a, b in ORDERINGS
-    ]
+    at_zero = [f"{peer} {np.mean([mine[i] - values(result, peer)[i] for i in hard]):+.1f} dB" for peer in BLIND if hard]
+    orderings = [f"{words} {tables.verdict(values(result, a), values(result, b))}" for words, a, b in ORDERINGS]
     rt60 = [fact["rt60_s"] for fact in facts]
     sentences = (
         f"Mean over {len(facts)} simulated stereo mixtures of 10 s, ± standard error over mixtures:",
@@ -197,9 +189,7 @@ def _mean(numbers: Sequence[float]) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.quality.spatial", description=__doc__.split("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.spatial", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="3 mixtures, one seed; the result is not kept")
     parser.add_argument("--mixtures", type=int, default=15)
     parser.add_argument("--seed", type=int, default=0, help="of the mixtures")
@@ -215,9 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except recordings.NoRecordings as error:
             print(error, file=sys.stderr)
             return 1
-        result = measure(
-            *((3, options.seed, 1) if options.quick else (options.mixtures, options.seed, options.seeds))
-        )
+        result = measure(*((3, options.seed, 1) if options.quick else (options.mixtures, options.seed, options.seeds)))
         if not options.quick:
             print(tables.write(options.name, result), file=sys.stderr)
     print(table(result), caption(result), sep="\n\n")

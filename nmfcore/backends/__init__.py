@@ -29,12 +29,11 @@ class Backend(Protocol):
         """The negative and positive parts of ∂D_β/∂H, laid out like H; only rows K0:K1 are set.
 
         neg = W ᵀ(V ⊙ Λ^(β−2)), pos = Wᵀ Λ^(β−1), Λ = WH. Λ is taken no smaller than `floor` (one value per
-        problem) and, where β ≤ 0 makes the divergence infinite at zero, V too.
+        problem) and, where β ≤ 0 makes the divergence infinite at zero, V too; β = 2 needs no floor and may be
+        computed without Λ.
         """
 
-    def scale(
-        self, table: Table, H: Array, neg: Array, pos: Array, exponent: float
-    ) -> None:
+    def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
         """H ← H ⊙ (neg / pos)^exponent in place, rows K0:K1; 0 where pos is 0."""
 
     def update(

@@ -180,9 +180,7 @@ def _load(flat: Array, at: int, stride: int, panel: Array, width: int) -> None:
 
 
 @_compiled
-def _product(
-    Wt: Array, at: int, stride: int, panel: Array, rows: int, width: int, low: float, lam: Array
-) -> None:
+def _product(Wt: Array, at: int, stride: int, panel: Array, rows: int, width: int, low: float, lam: Array) -> None:
     """A tile of Λ = WH, no smaller than `low`."""
     lam[:rows, :width] = 0
     for k in range(panel.shape[0]):
@@ -226,9 +224,7 @@ def _ratios(V: Array, U: Array, at: int, stride: int, beta: float, low: float, r
 
 
 @_compiled
-def _collect(
-    Wt: Array, at: int, stride: int, tile: Array, rows: int, width: int, part: Array, out: Array
-) -> None:
+def _collect(Wt: Array, at: int, stride: int, tile: Array, rows: int, width: int, part: Array, out: Array) -> None:
     """Wᵀ tile is added to out (K1 − K0, PANEL)."""
     for k in range(out.shape[0]):
         part[:width] = 0
@@ -465,9 +461,7 @@ def _em(start: int, stop: int, X: Array, v: Array, R: Array, psi: Array, keep_v:
 
 
 @_compiled
-def _gradients(
-    start: int, stop: int, X: Array, v: Array, R: Array, psi: Array, neg: Array, pos: Array
-) -> None:
+def _gradients(start: int, stop: int, X: Array, v: Array, R: Array, psi: Array, neg: Array, pos: Array) -> None:
     """tr(R_j PΨP) and tr(R_j P) of each bin, P = Σ_x⁻¹, into `neg` and `pos`."""
     size = X.shape[0]
     mix, inverse, L = np.empty((3, size, size), np.complex128)

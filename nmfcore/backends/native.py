@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore import _native  # type: ignore[attr-defined]
+from nmfcore import _native
 from nmfcore.backends import composed
 from nmfcore.layout import Array, Table
 

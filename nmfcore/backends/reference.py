@@ -68,9 +68,7 @@ class Reference:
         source = v.astype(float)[..., None, None] * R[:, :, None]  # Σ_j (J, F, N, I, I)
         mix = source.sum(0)
         inverse = np.linalg.inv(mix)
-        value = -np.sum(
-            np.einsum("fnab,fnba->fn", inverse, Psi).real + np.linalg.slogdet(np.pi * mix)[1]
-        )
+        value = -np.sum(np.einsum("fnab,fnba->fn", inverse, Psi).real + np.linalg.slogdet(np.pi * mix)[1])
         gain = source @ inverse
         hat = gain @ Psi @ np.conj(np.swapaxes(gain, -1, -2)) + (np.eye(channels) - gain) @ source
         new = (hat / v[..., None, None]).mean(2)
@@ -116,7 +114,7 @@ def _covariance(X: Array, psi: Array | None) -> NDArray[np.complex128]:
 
 def from_planes(planes: Array) -> NDArray[np.complex128]:
     """I² real planes (I², F, N) → Hermitian matrices (F, N, I, I); the order is that of :func:`to_planes`."""
-    channels = int(round(planes.shape[0] ** 0.5))
+    channels = round(planes.shape[0] ** 0.5)
     out = np.zeros((*planes.shape[1:], channels, channels), complex)
     at = 0
     for a in range(channels):

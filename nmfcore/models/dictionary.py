@@ -65,7 +65,8 @@ def learn_dictionary(
         ValueError: naming the source and example that is empty, silent, negative or of another height.
 
     >>> rng = np.random.default_rng(0)
-    >>> model = learn_dictionary({"a": [rng.random((9, 20)), rng.random((9, 30))], "b": [rng.random((9, 10))]}, 3, seed=0)
+    >>> examples = {"a": [rng.random((9, 20)), rng.random((9, 30))], "b": [rng.random((9, 10))]}
+    >>> model = learn_dictionary(examples, 3, seed=0)
     >>> model.W.shape, model.blocks["a"], model.rows("b")
     ((9, 9), (slice(0, 3, None), slice(3, 6, None)), slice(6, 9, None))
     """

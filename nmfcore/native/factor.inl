@@ -50,14 +50,14 @@ NMF_INLINE void ratio(Vec<T> lam, Vec<T> v, Vec<T> u, T low, T beta, Vec<T> &neg
     } else if constexpr (KIND == IS) {
         const Vec<T> inverse = reciprocal(lam);
         pos = u * inverse;
-        neg = vmax(v, splat(low)) * inverse * pos;
+        neg = vmin(vmax(v, splat(low)) * inverse * pos, splat(Simd<T>::largest));
     } else if constexpr (KIND == EUCLIDEAN) {
         neg = u * v;
         pos = u * lam;
     } else {
         const Vec<T> power = u * vpow<T>(lam, beta - 2);
-        neg = (beta < 0 ? vmax(v, splat(low)) : v) * power;
-        pos = lam * power;
+        neg = vmin((beta < 0 ? vmax(v, splat(low)) : v) * power, splat(Simd<T>::largest));
+        pos = vmin(lam * power, splat(Simd<T>::largest));
     }
 }
 
@@ -210,15 +210,19 @@ static void panel(const FactorJob<T> &job, int64_t index, const T *packed, const
         for (int j = 0; j < NV; ++j) {
             const int64_t at = (k - p.k0) * C + j * L, out = p.h_at + k * p.N + n0 + j * L;
             const int n = have - j * L;
-            const Vec<T> above = load(neg + at) + more_neg;
-            const Vec<T> below = (DUAL ? load(pos + at) : splat(totals[k])) + more_pos;
+            const Vec<T> most = splat(Simd<T>::largest);
+            const Vec<T> above = vmin(load(neg + at) + more_neg, most);
+            const Vec<T> below = vmin((DUAL ? load(pos + at) : splat(totals[k])) + more_pos, most);
             if (job.neg) {
                 store_first(job.neg + out, above, n);
                 store_first(job.pos + out, below, n);
             } else {
                 const auto some = below > T(0);
                 const Vec<T> step = some ? above / (some ? below : splat<T>(1)) : Vec<T>{};
-                store_first(job.H + out, load(h + k * C + j * L) * power<T>(step, job.exponent), n);
+                // What is zero stays so, also where Λ is at its floor and the step beyond all numbers.
+                const Vec<T> old = load(h + k * C + j * L);
+                const Vec<T> fresh = vmin(old * power<T>(step, job.exponent), most);
+                store_first(job.H + out, old > T(0) ? fresh : Vec<T>{}, n);
             }
         }
     }

@@ -9,6 +9,7 @@ template <> struct Simd<float> {
     typedef float Vec __attribute__((vector_size(NMF_BYTES)));
     typedef int32_t Int __attribute__((vector_size(NMF_BYTES)));
     static constexpr int lanes = NMF_BYTES / 4, mantissa = 23, bias = 127, log_terms = 5, exp_terms = 7;
+    static constexpr float largest = 3.4028234e38f;
     static constexpr float rounder = 12582912.0f;  // adding and subtracting it rounds to an integer
 };
 
@@ -16,6 +17,7 @@ template <> struct Simd<double> {
     typedef double Vec __attribute__((vector_size(NMF_BYTES)));
     typedef int64_t Int __attribute__((vector_size(NMF_BYTES)));
     static constexpr int lanes = NMF_BYTES / 8, mantissa = 52, bias = 1023, log_terms = 11, exp_terms = 13;
+    static constexpr double largest = 1.7976931348623157e308;
     static constexpr double rounder = 6755399441055744.0;
 };
 
@@ -47,6 +49,7 @@ template <typename T> NMF_INLINE void store_first(T *p, Vec<T> v, int n) {
 }
 
 template <typename V> NMF_INLINE V vmax(V a, V b) { return a > b ? a : b; }
+template <typename V> NMF_INLINE V vmin(V a, V b) { return a < b ? a : b; }  // b where a is NaN
 
 NMF_INLINE Vec<double> reciprocal(Vec<double> x) { return 1.0 / x; }
 

@@ -358,7 +358,9 @@ template <typename T, int CH> static void step_bin(const SpatialJob<T> &job, int
             D sum{};
             for (int i = 0; i < square; ++i) sum += weight[i] * load(bin.S + i * padded + n);
             const D v = load(bin.v + j * padded + n);
-            store(bin.v + j * padded + n, vmax(v * (trace_A + v * sum) / double(I), D{}));
+            // R_new ≥ Σ̂ / (N v) bounds the new variance by N v, whatever rounding makes of a nearly singular R.
+            const D fresh = vmin(v * (trace_A + v * sum) / double(I), double(N) * v);
+            store(bin.v + j * padded + n, vmax(fresh, D{}));
         }
         T *v = job.v + (j * job.F + f) * N;
         for (int64_t n = 0; n < N; ++n) v[n] = T(bin.v[j * padded + n]);

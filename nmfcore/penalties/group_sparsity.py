@@ -112,7 +112,8 @@ class GroupSparsity:
         if rows.max() >= H.shape[0]:
             raise ValueError(f"groups name row {rows.max()}, but there are only {H.shape[0]} components.")
         row = H.sum(1, dtype=np.float64)[rows]
-        return row, np.bincount(block_of, row), np.bincount(source_of, row)
+        block, source = (np.asarray(np.bincount(of, row), np.float64) for of in (block_of, source_of))
+        return row, block, source
 
     def split(self, H: NDArray[Any]) -> tuple[NDArray[Any] | None, NDArray[Any]]:
         """(neg, pos), each (K, 1): the sources' Q (or None where not relative) and P."""

@@ -10,4 +10,13 @@ from nmfcore.spatial.directions import direction_of_arrival
 from nmfcore.spatial.em import LocalGaussianModel, fit
 from nmfcore.spatial.filtering import wiener
 
-__all__ = ["LocalGaussianModel", "diffuse", "direct_diffuse", "direction_of_arrival", "directions", "fit", "regularized", "wiener"]
+__all__ = [
+    "LocalGaussianModel",
+    "diffuse",
+    "direct_diffuse",
+    "direction_of_arrival",
+    "directions",
+    "fit",
+    "regularized",
+    "wiener",
+]

@@ -26,13 +26,13 @@ def grid(microphones: ArrayLike, step: float = 2.0) -> NDArray[np.float64]:
     rank = int(np.sum(extent > 1e-3 * max(float(extent[0]), 1e-12)))
     first = axes[0] * (1 if offsets[-1] @ axes[0] >= 0 else -1)
     if rank <= 1:
-        angle = np.radians(np.linspace(0, 180, int(round(180 / step)) + 1))
+        angle = np.radians(np.linspace(0, 180, round(180 / step) + 1))
         beside = axes[1] * (1 if axes[1].sum() >= 0 else -1)
         return np.outer(np.cos(angle), first) + np.outer(np.sin(angle), beside)
     third = axes[2] * (1 if axes[2].sum() >= 0 else -1)
     out = []
     for up in np.radians(np.arange(0 if rank == 2 else -90, 91, step)):
-        count = max(1, int(round(360 / step * np.cos(up))))
+        count = max(1, round(360 / step * float(np.cos(up))))
         angle = 2 * np.pi * np.arange(count) / count
         ring = np.outer(np.cos(angle), axes[0]) + np.outer(np.sin(angle), axes[1])
         out.append(np.cos(up) * ring + np.sin(up) * third)

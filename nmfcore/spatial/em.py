@@ -113,8 +113,8 @@ def fit(
     >>> bool(np.all(np.diff(model.log_likelihood) > -1e-9))
     True
     """
-    X = as_mixture(X)
-    channels, bins, frames = X.shape
+    mixture = as_mixture(X)
+    channels, bins, frames = mixture.shape
     check_counts(n_iter=n_iter, n_inner=n_inner, n_components=n_components)
     if not 0 <= lam < np.inf:
         raise ValueError(f"lam={lam!r} must be finite and nonnegative.")
@@ -135,13 +135,13 @@ def fit(
     )
     count = len(model.sources)
 
-    level = float(np.mean(np.abs(X) ** 2, dtype=np.float64))
+    level = float(np.mean(np.abs(mixture) ** 2, dtype=np.float64))
     if level == 0:
         raise ValueError("X is silent (all zeros); there is nothing to separate.")
     if level < 1e-36 or level > 1e36:
         raise ValueError(f"X has a mean power of {level:g}; scale the signal to an ordinary level first.")
-    X = X / X.real.dtype.type(np.sqrt(level))
-    power = np.maximum(np.mean(np.abs(X) ** 2, axis=0), FLOOR)
+    mixture = mixture / mixture.real.dtype.type(np.sqrt(level))
+    power = np.maximum(np.mean(np.abs(mixture) ** 2, axis=0), FLOOR)
     start = model.start(power)
     if v is not None:
         given = np.asarray(v)
@@ -157,13 +157,13 @@ def fit(
     if channels == 1 and isinstance(model, Separation):
         variances = np.maximum(model.explain(power, n_iter * n_inner), FLOOR)
     else:
-        psi = None if averaging == (1, 1) else local_covariance(X, averaging)
+        psi = None if averaging == (1, 1) else local_covariance(mixture, averaging)
         for iteration in range(n_iter):
             if isinstance(model, Joint):
                 for factor in model.factors * n_inner:
-                    neg, pos = engine.spatial_gradient(X, variances, covariances, psi)
+                    neg, pos = engine.spatial_gradient(mixture, variances, covariances, psi)
                     variances = np.maximum(model.ascend(factor, neg, pos), FLOOR)
-            updated, value = engine.spatial_step(X, variances, covariances, psi, isinstance(model, Joint))
+            updated, value = engine.spatial_step(mixture, variances, covariances, psi, isinstance(model, Joint))
             history.append(value)
             if iteration >= n_fixed:
                 shape, size = _unit_trace(updated)

@@ -62,9 +62,7 @@ class SourceNMF:
         return self.W @ self.H
 
     def constrain(self, v: Array) -> Array:
-        fit = nmf(
-            v, beta=0, W=self.W, H=self.H, n_iter=self.n_inner, normalize=True, backend=self.backend
-        )
+        fit = nmf(v, beta=0, W=self.W, H=self.H, n_iter=self.n_inner, normalize=True, backend=self.backend)
         self.W, self.H = fit.W, fit.H
         return self.W @ self.H
 
@@ -77,7 +75,9 @@ class Denoising:
     ) -> None:
         self.sources = dictionary.sources
         self.n_inner, self.rng, self.backend = n_inner, rng, backend
-        self.parts = [Separation(_only(dictionary, s), {}, lam, mix, 0.0, 0, n_inner, rng, backend) for s in self.sources]
+        self.parts = [
+            Separation(_only(dictionary, s), {}, lam, mix, 0.0, 0, n_inner, rng, backend) for s in self.sources
+        ]
 
     def start(self, power: Array) -> Array:
         return np.concatenate([part.start(power / len(self.parts)) for part in self.parts])

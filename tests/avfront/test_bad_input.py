@@ -152,9 +152,7 @@ def test_silence_and_odd_levels_never_make_a_nan(separate, save, sounds, tmp_pat
             samples = samples * np.float32(1e-3) + np.float32(0.5)
     result = separate("-o", tmp_path / "out", "--method", method, mix=save("odd.wav", samples))
     assert result.exit_code == 0, result.stderr
-    parts = [
-        soundfile.read(tmp_path / "out" / f"{name}.wav", dtype="float32")[0].T for name in ("speech", "noise")
-    ]
+    parts = [soundfile.read(tmp_path / "out" / f"{name}.wav", dtype="float32")[0].T for name in ("speech", "noise")]
     assert np.isfinite(parts).all()
     assert np.abs(sum(parts) - samples).max() <= 1e-5 * np.abs(samples).max()
     if case == "channel":
@@ -200,9 +198,7 @@ def test_unusable_examples_are_left_out_and_named(separate, sounds, save, tmp_pa
 def test_no_usable_example(separate, one_sentence, sounds, save, tmp_path):
     save("bad/silent.wav", np.zeros(RATE))
     sentence = one_sentence(
-        separate(
-            "-o", tmp_path / "out", sources=["--sources", f"a={tmp_path / 'bad'}", f"noise={sounds.noise}"]
-        )
+        separate("-o", tmp_path / "out", sources=["--sources", f"a={tmp_path / 'bad'}", f"noise={sounds.noise}"])
     )
     assert "'a' has no usable example" in sentence
     assert "silent" in sentence
@@ -219,9 +215,7 @@ def test_sources_without_files(separate, one_sentence, sounds, tmp_path):
 
 
 def test_the_mixture_as_its_own_example_is_a_warning(separate, sounds, tmp_path):
-    result = separate(
-        "-o", tmp_path / "out", sources=["--sources", f"a={sounds.mix}", f"noise={sounds.noise}"]
-    )
+    result = separate("-o", tmp_path / "out", sources=["--sources", f"a={sounds.mix}", f"noise={sounds.noise}"])
     assert result.exit_code == 0
     assert "the mixture itself" in result.stderr
 
@@ -252,9 +246,7 @@ def test_bad_microphone_positions(separate, one_sentence, tmp_path, content, par
     assert "mics.json" in sentence
 
 
-@pytest.mark.parametrize(
-    "words", [["--array", "none.json"], ["--array", "none.json", "--mic-distance", "0.1"]]
-)
+@pytest.mark.parametrize("words", [["--array", "none.json"], ["--array", "none.json", "--mic-distance", "0.1"]])
 def test_missing_or_double_microphone_positions(separate, one_sentence, tmp_path, words):
     one_sentence(separate("-o", tmp_path / "out", *words), 2 if len(words) > 2 else 1)
 
@@ -264,9 +256,7 @@ def test_references_that_do_not_fit(separate, one_sentence, sounds, save, tmp_pa
     mono = save("mono.wav", sounds.samples[0])
     assert "1 channel " in one_sentence(separate("-o", tmp_path / "out", "--reference", f"speech={mono}"))
     missing = tmp_path / "none.wav"
-    assert "no such file" in one_sentence(
-        separate("-o", tmp_path / "out", "--reference", f"speech={missing}")
-    )
+    assert "no such file" in one_sentence(separate("-o", tmp_path / "out", "--reference", f"speech={missing}"))
 
 
 def test_memory_is_estimated_before_the_work(refused, sounds, save):
@@ -293,9 +283,7 @@ def test_an_hour_is_separated_in_pieces(separate, sounds, tmp_path):
     assert len(report["segments"]) >= 60
     parts = [soundfile.info(tmp_path / "out" / f"{name}.wav") for name in ("speech", "noise")]
     assert [part.frames for part in parts] == [seconds * rate] * 2
-    head = [
-        soundfile.read(tmp_path / "out" / f"{name}.wav", frames=3 * rate)[0] for name in ("speech", "noise")
-    ]
+    head = [soundfile.read(tmp_path / "out" / f"{name}.wav", frames=3 * rate)[0] for name in ("speech", "noise")]
     assert np.abs(sum(head) - soundfile.read(path, frames=3 * rate)[0]).max() < 1e-5
 
 

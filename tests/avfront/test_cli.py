@@ -282,9 +282,7 @@ def test_debug_shows_the_traceback(sounds, tmp_path):
 
 def test_help_and_version_load_no_numbers():
     """They answer at once: NumPy, soundfile and matplotlib wait until they are needed."""
-    program = (
-        "import sys, avfront.cli; print({'numpy', 'soundfile', 'matplotlib', 'scipy'} & set(sys.modules))"
-    )
+    program = "import sys, avfront.cli; print({'numpy', 'soundfile', 'matplotlib', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
     for words, part in (

@@ -26,9 +26,7 @@ def test_the_demo_separates_its_recording(avfront, tmp_path):
         assert abs(before["SDR"]) < 0.5, "speech and noise are equally loud"
         assert after["SDR"] > before["SDR"] + 3
         assert after["SIR"] > before["SIR"] + 3
-    mix, speech, noise = (
-        soundfile.read(tmp_path / "out" / f"{name}.wav")[0] for name in ("mix", "speech", "noise")
-    )
+    mix, speech, noise = (soundfile.read(tmp_path / "out" / f"{name}.wav")[0] for name in ("mix", "speech", "noise"))
     assert mix.shape == (160000, 2)
     assert np.abs(speech + noise - mix).max() < 1e-5
     assert (tmp_path / "out" / "spectrogram.png").exists()

@@ -50,7 +50,5 @@ def test_sources_without_a_reference_are_scored_together(images):
     assert found["rest"]["separated"]["SDR"] == pytest.approx(20, abs=1)
     one_left = score({"a": images[0]}, {"a": images[0], "b": images[1]}, mixture)
     assert list(one_left) == ["a", "b"]
-    complete = score(
-        {"a": images[0], "b": images[1]}, {"a": images[0], "b": images[1], "c": 0 * mixture}, mixture
-    )
+    complete = score({"a": images[0], "b": images[1]}, {"a": images[0], "b": images[1], "c": 0 * mixture}, mixture)
     assert list(complete) == ["a", "b"]

@@ -73,9 +73,7 @@ def test_mm_exponent(beta: float) -> None:
         assert mm_exponent(beta) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("frobenius", 2.0), ("kullback-leibler", 1.0), ("itakura-saito", 0.0)]
-)
+@pytest.mark.parametrize(("name", "value"), [("frobenius", 2.0), ("kullback-leibler", 1.0), ("itakura-saito", 0.0)])
 def test_names_of_scikit_learn(name: str, value: float) -> None:
     assert as_beta(name) == value
 

@@ -41,9 +41,7 @@ def test_nndsvd_follows_its_definition() -> None:
             np.minimum(u, 0)
         ) * np.linalg.norm(np.minimum(v, 0)):
             u, v = -u, -v
-        np.testing.assert_allclose(
-            np.outer(W[:, k], H[k]), values[k] * np.outer(u.clip(0), v.clip(0)), atol=1e-5
-        )
+        np.testing.assert_allclose(np.outer(W[:, k], H[k]), values[k] * np.outer(u.clip(0), v.clip(0)), atol=1e-5)
 
 
 def test_nndsvda_has_no_zeros_and_nndsvd_has() -> None:

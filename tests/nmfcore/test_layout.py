@@ -48,9 +48,7 @@ def test_views_write_through() -> None:
     table = make_table([(2, 3), (1, 2)], [2, 1])
     V, Wt, H = np.zeros(8), np.zeros(5), np.zeros(8)
     for number, (v, wt, h) in enumerate(views(table, V, Wt, H), start=1):
-        assert (v.shape, wt.shape, h.shape) == (((2, 3), (2, 2), (2, 3)), ((1, 2), (1, 1), (1, 2)))[
-            number - 1
-        ]
+        assert (v.shape, wt.shape, h.shape) == (((2, 3), (2, 2), (2, 3)), ((1, 2), (1, 1), (1, 2)))[number - 1]
         v[...], wt[...], h[...] = number, number, number
     assert V.tolist() == [1] * 6 + [2] * 2
     assert Wt.tolist() == [1] * 4 + [2]

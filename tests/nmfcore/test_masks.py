@@ -57,9 +57,7 @@ def test_a_share_does_not_depend_on_the_level() -> None:
 
 
 def test_nothing_known_is_shared_equally() -> None:
-    np.testing.assert_array_equal(
-        masks.wiener(np.full((1, 1), 6.0), np.zeros((3, 1, 1))), np.full((3, 1, 1), 2.0)
-    )
+    np.testing.assert_array_equal(masks.wiener(np.full((1, 1), 6.0), np.zeros((3, 1, 1))), np.full((3, 1, 1), 2.0))
 
 
 def test_real_mixtures_stay_real() -> None:

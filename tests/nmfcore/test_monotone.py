@@ -64,9 +64,7 @@ def test_l1(beta: float, factor: str, backend: str) -> None:
     # The other factor is fixed: else it would grow without bound while the penalised one shrinks.
     rng = np.random.default_rng(5)
     fixed = (
-        {"W": rng.random((23, 7)), "free_w": False}
-        if factor == "H"
-        else {"H": rng.random((7, 31)), "free_h": False}
+        {"W": rng.random((23, 7)), "free_w": False} if factor == "H" else {"H": rng.random((7, 31)), "free_h": False}
     )
     assert_never_rises(data(), beta, backend, penalties=[L1(0.3, factor=factor)], **fixed)
 
@@ -97,9 +95,7 @@ def test_several_penalties_and_free_background(backend: str) -> None:
     rng = np.random.default_rng(5)
     penalties: list[Penalty] = [GroupSparsity(GROUPS, 2.0, 1.0, "block"), L1(0.01)]
     W, H = rng.random((23, 9)), rng.random((9, 31))
-    assert_never_rises(
-        data(), 0.0, backend, n_components=9, penalties=penalties, W=W, H=H, free_w=slice(7, None)
-    )
+    assert_never_rises(data(), 0.0, backend, n_components=9, penalties=penalties, W=W, H=H, free_w=slice(7, None))
 
 
 @pytest.mark.parametrize("beta", [0.0, 1.0, 2.0])

@@ -103,9 +103,7 @@ def test_the_objective_includes_weights_and_penalties(beta: float, backend: str)
     rng = np.random.default_rng(0)
     V, weights = rng.uniform(0.1, 2, (2, 9, 11))
     sparse = GroupSparsity([[slice(0, 2)], [slice(2, 4)]], 0.3, 1.0)
-    fit = nmf(
-        V, 4, beta=beta, weights=weights, penalties=[L1(0.1), sparse], n_iter=5, seed=0, backend=backend
-    )
+    fit = nmf(V, 4, beta=beta, weights=weights, penalties=[L1(0.1), sparse], n_iter=5, seed=0, backend=backend)
     D = (weights * elementwise(V, fit.W @ fit.H, beta)).sum()
     assert fit.objective == pytest.approx(D + 0.1 * fit.H.sum() + sparse.value(fit.H), rel=1e-9)
 
@@ -115,9 +113,7 @@ def test_missing_entries_are_filled_in(backend: str) -> None:
     _, _, V = planted()
     seen = np.random.default_rng(0).random(V.shape) < 0.8
     damaged = np.where(seen, V, 1e6)
-    fit = nmf(
-        damaged, 3, beta=2, weights=seen.astype(float), n_iter=1500, n_restarts=2, seed=0, backend=backend
-    )
+    fit = nmf(damaged, 3, beta=2, weights=seen.astype(float), n_iter=1500, n_restarts=2, seed=0, backend=backend)
     assert np.abs(fit.W @ fit.H - V)[~seen].max() < 0.05
 
 

@@ -34,11 +34,7 @@ def test_the_inverse_gives_the_signal_back(
     length: int, frame: int, hop: int, window: str, lead: tuple[int, ...], single: bool, seed: int
 ) -> None:
     assume(hop <= frame)
-    x = (
-        np.random.default_rng(seed)
-        .standard_normal((*lead, length))
-        .astype(np.float32 if single else np.float64)
-    )
+    x = np.random.default_rng(seed).standard_normal((*lead, length)).astype(np.float32 if single else np.float64)
     least = least_weight(window, frame, hop)
     if least < 1e-8:
         with pytest.raises(ValueError, match=rf"^hop={hop} leaves samples without weight"):
@@ -57,9 +53,7 @@ def test_the_inverse_gives_the_signal_back(
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize(("frame", "hop"), [(1024, None), (1024, 256), (512, 128), (2048, 512), (1000, 250)])
-def test_settings_in_use_are_exact_to_a_millionth_in_float32(
-    window: str, frame: int, hop: int | None
-) -> None:
+def test_settings_in_use_are_exact_to_a_millionth_in_float32(window: str, frame: int, hop: int | None) -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (2, 16001)).astype(np.float32)
     X = stft(x, frame, hop, window)
     assert np.abs(istft(X, None, hop, window, length=x.shape[-1]) - x).max() < 1e-6
@@ -79,9 +73,7 @@ def test_each_frame_is_a_windowed_fourier_sum(window: str, frame: int, hop: int)
             where = n * hop + times - lead
             inside = (where >= 0) & (where < 50)
             samples = np.where(inside, x[np.clip(where, 0, 49)], 0)
-            assert X[f, n] == pytest.approx(
-                np.sum(samples * w * np.exp(-2j * np.pi * f * times / frame)), abs=1e-11
-            )
+            assert X[f, n] == pytest.approx(np.sum(samples * w * np.exp(-2j * np.pi * f * times / frame)), abs=1e-11)
 
 
 def test_batches_are_transformed_one_by_one() -> None:

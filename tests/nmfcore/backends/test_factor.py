@@ -89,18 +89,14 @@ def worst(batch: Batch, got: Array, want: Array) -> NDArray[np.float64]:
     # Terms below the range of the type may be flushed to zero.
     off = np.maximum(np.abs(got.astype(float) - want) - 1e3 * np.finfo(got.dtype).tiny, 0)
     error = off / np.where(want == 0, 1, np.abs(want))
-    return np.array(
-        [view(error, r[H_AT], r[K], r[N])[r[K0] : r[K1]].max(initial=0) for r in batch.table.tolist()]
-    )
+    return np.array([view(error, r[H_AT], r[K], r[N])[r[K0] : r[K1]].max(initial=0) for r in batch.table.tolist()])
 
 
 def assert_as_good(batch: Batch, got: Array, plain: Array, want: Array, what: str) -> None:
     """float32: at most twice the error of the plain formula, and some roundings; float64: 1e-10."""
     error = worst(batch, got, want)
     eps = float(np.finfo(np.float32).eps)
-    allowed = (
-        2 * worst(batch, plain, want) + 6 * eps if got.dtype == np.float32 else np.full(len(error), 1e-10)
-    )
+    allowed = 2 * worst(batch, plain, want) + 6 * eps if got.dtype == np.float32 else np.full(len(error), 1e-10)
     for b in np.flatnonzero(error > allowed):
         shape = tuple(batch.table[b, [F, N, K]].tolist())
         pytest.fail(f"{what}: (F, N, K) = {shape}: error {error[b]:.2e}, allowed {allowed[b]:.2e}")
@@ -112,9 +108,7 @@ def test_reference_is_the_sum_over_entries(beta: float, weighted: bool, rng: np.
     """The oracle itself, against the definition written as loops over single entries."""
     batch = draw(rng, ((3, 4, 2), (2, 1, 3)), np.float64, beta, weighted=weighted)
     neg, pos = REFERENCE.split_gradient(*batch.arguments)
-    for row, (v, wt, h) in zip(
-        batch.table.tolist(), views(batch.table, batch.V, batch.Wt, batch.H), strict=True
-    ):
+    for row, (v, wt, h) in zip(batch.table.tolist(), views(batch.table, batch.V, batch.Wt, batch.H), strict=True):
         for k in range(row[K]):
             for n in range(row[N]):
                 above = below = 0.0
@@ -149,9 +143,7 @@ def test_reference_gradient_is_the_derivative(beta: float, weighted: bool, rng: 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("beta", BETAS)
-def test_gradient(
-    engine: Backend, beta: float, weighted: bool, dtype: type, rng: np.random.Generator
-) -> None:
+def test_gradient(engine: Backend, beta: float, weighted: bool, dtype: type, rng: np.random.Generator) -> None:
     batch = draw(rng, ODD, dtype, beta, weighted=weighted)
     got = engine.split_gradient(*batch.arguments)
     want = REFERENCE.split_gradient(*batch.arguments)
@@ -239,9 +231,7 @@ def test_update_is_gradient_addition_and_scaling(
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("beta", BETAS)
-def test_divergence(
-    engine: Backend, beta: float, weighted: bool, dtype: type, rng: np.random.Generator
-) -> None:
+def test_divergence(engine: Backend, beta: float, weighted: bool, dtype: type, rng: np.random.Generator) -> None:
     batch = draw(rng, ODD, dtype, beta, weighted=weighted)
     got, want = engine.divergence(*batch.arguments), REFERENCE.divergence(*batch.arguments)
     assert got.dtype == np.float64
@@ -280,9 +270,7 @@ def test_subnormals_count_as_themselves_or_as_zero(
         flat[rng.random(len(flat)) < 0.2] = tiny
     got = engine.split_gradient(*batch.arguments)
     floors = {"V": batch.V, "Wt": batch.Wt, "H": batch.H}
-    flushed = replace(
-        batch, **{name: np.where(flat == tiny, 0, flat).astype(dtype) for name, flat in floors.items()}
-    )
+    flushed = replace(batch, **{name: np.where(flat == tiny, 0, flat).astype(dtype) for name, flat in floors.items()})
     as_given = REFERENCE.split_gradient(*batch.arguments)
     as_zero = REFERENCE.split_gradient(*flushed.arguments)
     for one, kept, zero in zip(got, as_given, as_zero, strict=True):
@@ -327,9 +315,7 @@ def test_a_problem_that_left_the_table_is_not_touched(engine: Backend, rng: np.r
     got = update(engine, some, 1.0)
     for b, row in enumerate(batch.table.tolist()):
         right = want if b in (0, 2) else batch.H
-        np.testing.assert_allclose(
-            view(got, row[H_AT], row[K], row[N]), view(right, row[H_AT], row[K], row[N]), 1e-12
-        )
+        np.testing.assert_allclose(view(got, row[H_AT], row[K], row[N]), view(right, row[H_AT], row[K], row[N]), 1e-12)
     values = engine.divergence(*some.arguments)
     np.testing.assert_allclose(values, REFERENCE.divergence(*batch.arguments)[[2, 0]], rtol=1e-12)
 
@@ -352,9 +338,7 @@ def test_a_problem_of_a_batch_gives_the_same_bits_as_alone(
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("beta", [0.0, 1.0, 1.5])
-def test_a_second_run_gives_the_same_bits(
-    engine: Backend, beta: float, dtype: type, rng: np.random.Generator
-) -> None:
+def test_a_second_run_gives_the_same_bits(engine: Backend, beta: float, dtype: type, rng: np.random.Generator) -> None:
     batch = draw(rng, ((130, 203, 21), (5, 7, 3)), dtype, beta, weighted=True)
     first, value = update(engine, batch, 0.5), engine.divergence(*batch.arguments)
     for _ in range(3):
@@ -363,17 +347,13 @@ def test_a_second_run_gives_the_same_bits(
 
 
 @pytest.mark.parametrize("beta", BETAS)
-def test_the_transposed_table_updates_the_other_factor(
-    engine: Backend, beta: float, rng: np.random.Generator
-) -> None:
+def test_the_transposed_table_updates_the_other_factor(engine: Backend, beta: float, rng: np.random.Generator) -> None:
     batch = draw(rng, ((17, 9, 5), (3, 8, 2)), np.float64, beta)
     matrices = layout.Matrices(batch.V, ((17, 9), (3, 8)), layout.Form(None))
     other = layout.transposed(batch.table)
     flipped = matrices.transposed().flat
     neg, pos = engine.split_gradient(other, flipped, batch.H, batch.Wt, beta, batch.floor)
-    for row, (v, wt, h) in zip(
-        batch.table.tolist(), views(batch.table, batch.V, batch.Wt, batch.H), strict=True
-    ):
+    for row, (v, wt, h) in zip(batch.table.tolist(), views(batch.table, batch.V, batch.Wt, batch.H), strict=True):
         lam = wt.T @ h
         v = np.maximum(v, 1e-12) if beta <= 0 else v
         np.testing.assert_allclose(view(neg, row[W_AT], *wt.shape), h @ (v * lam ** (beta - 2)).T, rtol=1e-10)

@@ -34,9 +34,7 @@ class Model:
     psi: Array | None
 
 
-def draw(
-    rng: np.random.Generator, size: tuple[int, int, int, int], dtype: type, averaged: bool = False
-) -> Model:
+def draw(rng: np.random.Generator, size: tuple[int, int, int, int], dtype: type, averaged: bool = False) -> Model:
     channels, sources, bins, frames = size
 
     def normal(*shape: int) -> Array:
@@ -84,9 +82,7 @@ def test_step(
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_step_that_keeps_v(
-    engine: Backend, size: tuple[int, int, int, int], rng: np.random.Generator
-) -> None:
+def test_step_that_keeps_v(engine: Backend, size: tuple[int, int, int, int], rng: np.random.Generator) -> None:
     model = draw(rng, size, np.complex64)
     R, v, value = step(engine, model, keep_v=True)
     np.testing.assert_array_equal(v, model.v)
@@ -111,16 +107,12 @@ def test_gradient(
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", SIZES)
-def test_wiener(
-    engine: Backend, size: tuple[int, int, int, int], dtype: type, rng: np.random.Generator
-) -> None:
+def test_wiener(engine: Backend, size: tuple[int, int, int, int], dtype: type, rng: np.random.Generator) -> None:
     model = draw(rng, size, dtype)
     model.v.flags.writeable = False
     got = engine.wiener(model.X, model.v, model.R)
     assert got.dtype == dtype
-    close(
-        got, REFERENCE.wiener(model.X, model.v, model.R), 1e-6 if dtype == np.complex64 else 1e-11, "images"
-    )
+    close(got, REFERENCE.wiener(model.X, model.v, model.R), 1e-6 if dtype == np.complex64 else 1e-11, "images")
     close(got.sum(0), model.X, 2e-6 if dtype == np.complex64 else 1e-11, "their sum")
 
 
@@ -208,7 +200,7 @@ def test_planted_parameters_are_a_fixed_point(engine: Backend) -> None:
 def test_planted_covariances_are_recovered(engine: Backend, channels: int) -> None:
     """EM on samples of the model, variances known: R comes to the planted one within the sampling error."""
     rng = np.random.default_rng(1)
-    frames = 4000
+    frames = 2000
     planted = draw(rng, (channels, 2, 2, frames), np.complex64)
     roots = np.linalg.cholesky(planted.R)  # (J, F, I, I)
     noise = rng.standard_normal((2, 2, 2, frames, channels)) * np.sqrt(0.5)
@@ -216,9 +208,9 @@ def test_planted_covariances_are_recovered(engine: Backend, channels: int) -> No
     X = np.ascontiguousarray(images.sum(0), np.complex64)
     R = np.tile(np.eye(channels, dtype=complex), (2, 2, 1, 1))
     values = []
-    for _ in range(60):
+    for _ in range(40):
         R, value = engine.spatial_step(X, planted.v.copy(), R, None, True)
         values.append(value)
     assert (np.diff(values) >= -1e-6 * np.abs(values[0])).all()
     error = np.linalg.norm(R - planted.R, axis=(-2, -1)) / np.linalg.norm(planted.R, axis=(-2, -1))
-    assert error.max() < 0.12
+    assert error.max() < 0.16

@@ -26,9 +26,7 @@ def share_error(parts: Any, sources: dict[str, Array]) -> float:
     """Power wrongly assigned, relative to all power."""
     total = sum(sources.values())
     modelled = sum(parts[name] for name in parts)
-    return float(
-        sum(np.abs(parts[n] / modelled * total - v).sum() for n, v in sources.items()) / np.sum(total) / 2
-    )
+    return float(sum(np.abs(parts[n] / modelled * total - v).sum() for n, v in sources.items()) / np.sum(total) / 2)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 1.0, "1/G"])
@@ -36,9 +34,7 @@ def share_error(parts: Any, sources: dict[str, Array]) -> float:
 def test_supervised(kind: str, gamma: float | str, backend: str) -> None:
     examples, sources = scene()
     model = learn_dictionary(examples, 4, n_iter=150, seed=0, backend=backend)
-    fit = gssm_separate(
-        sources["a"] + sources["b"], model, kind=kind, gamma=gamma, n_iter=100, seed=0, backend=backend
-    )
+    fit = gssm_separate(sources["a"] + sources["b"], model, kind=kind, gamma=gamma, n_iter=100, seed=0, backend=backend)
     assert set(fit.parts) == {"a", "b"}
     np.testing.assert_array_equal(fit.W, model.W)
     assert share_error(fit.parts, sources) < 0.05
@@ -78,9 +74,7 @@ def test_the_level_of_the_mixture_does_not_matter(level: float, backend: str) ->
         single = Dictionary(model.W.astype(dtype), model.sources, model.blocks)
         fit = gssm_separate((level * V).astype(dtype), single, n_iter=30, seed=0, backend=backend)
         for name, part in want.parts.items():
-            np.testing.assert_allclose(
-                fit.parts[name] / level, part, rtol=0.02, atol=2e-3 * float(part.mean())
-            )
+            np.testing.assert_allclose(fit.parts[name] / level, part, rtol=0.02, atol=2e-3 * float(part.mean()))
 
 
 def test_silence_and_digital_zeros(backend: str) -> None:
@@ -95,9 +89,7 @@ def test_silence_and_digital_zeros(backend: str) -> None:
             assert np.isfinite(part).all()
             assert part.min() >= 0
         assert sum(fit.parts.values())[:, 20:40].max() < 1e-6 * V.max()
-        silent = gssm_separate(
-            np.zeros_like(V), model, background=background, n_iter=5, seed=0, backend=backend
-        )
+        silent = gssm_separate(np.zeros_like(V), model, background=background, n_iter=5, seed=0, backend=backend)
         assert all(np.isfinite(part).all() for part in silent.parts.values())
 
 
@@ -114,18 +106,14 @@ def test_the_seed_decides_and_inputs_are_not_changed(backend: str) -> None:
 def test_the_callback_stops(backend: str) -> None:
     examples, sources = scene()
     model = learn_dictionary(examples, 3, n_iter=5, seed=0, backend=backend)
-    fit = gssm_separate(
-        sources["a"], model, n_iter=50, seed=0, backend=backend, callback=lambda i, _: i >= 20
-    )
+    fit = gssm_separate(sources["a"], model, n_iter=50, seed=0, backend=backend, callback=lambda i, _: i >= 20)
     assert fit.n_iter == 20
 
 
 def test_bad_arguments() -> None:
     examples, sources = scene()
     model = learn_dictionary(examples, 2, n_iter=2, seed=0)
-    with pytest.raises(
-        ValueError, match=r"^V has shape \(39, 80\), but the dictionary's patterns have 40 bins"
-    ):
+    with pytest.raises(ValueError, match=r"^V has shape \(39, 80\), but the dictionary's patterns have 40 bins"):
         gssm_separate(sources["a"][1:], model)
     with pytest.raises(ValueError, match=r"^V has shape \(40,\)"):
         gssm_separate(sources["a"][:, 0], model)

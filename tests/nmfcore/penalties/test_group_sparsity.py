@@ -37,9 +37,7 @@ def written_out(H: NDArray[Any], lam: list[float], gamma: Any, kind: str, mix: f
 @pytest.mark.parametrize("kind", KINDS)
 def test_value(kind: str, gamma: Any) -> None:
     penalty = GroupSparsity(GROUPS, [0.5, 2.0], gamma, kind, mix=0.3)
-    assert penalty.value(activations()) == pytest.approx(
-        written_out(activations(), [0.5, 2.0], gamma, kind, 0.3)
-    )
+    assert penalty.value(activations()) == pytest.approx(written_out(activations(), [0.5, 2.0], gamma, kind, 0.3))
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)

@@ -62,9 +62,7 @@ def test_l1_has_its_closed_form(backend: str) -> None:
 def test_l2_has_its_closed_form(backend: str) -> None:
     """Euclidean, one component, W = 1: h = Σv / (F + λ)."""
     V = np.tile(np.arange(1.0, 6), (4, 1))
-    fit = nmf(
-        V, beta=2, W=np.ones((4, 1)), free_w=False, penalties=[L2(2.0)], n_iter=200, seed=0, backend=backend
-    )
+    fit = nmf(V, beta=2, W=np.ones((4, 1)), free_w=False, penalties=[L2(2.0)], n_iter=200, seed=0, backend=backend)
     np.testing.assert_allclose(fit.H[0], np.arange(1.0, 6) * 4 / 6, rtol=1e-8)
 
 

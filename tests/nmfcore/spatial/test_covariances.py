@@ -50,9 +50,7 @@ def test_direct_and_diffuse(reverberation: float) -> None:
     np.testing.assert_allclose(np.trace(R, axis1=1, axis2=2), 3)
     assert np.linalg.eigvalsh(R[1:]).min() > 0
     d = steering(FREQUENCIES, ARRAY, [1.0, 2.0, 0.5])
-    want = (np.einsum("fa,fb->fab", d, d.conj()) + reverberation * diffuse(FREQUENCIES, ARRAY)) / (
-        1 + reverberation
-    )
+    want = (np.einsum("fa,fb->fab", d, d.conj()) + reverberation * diffuse(FREQUENCIES, ARRAY)) / (1 + reverberation)
     np.testing.assert_allclose(R, want, atol=1e-12)
 
 

@@ -33,9 +33,7 @@ class Scene:
         return {"variance_model": variance_model, "dictionary": self.dictionary}
 
 
-def scene(
-    channels: int = 2, bins: int = 6, frames: int = 60, dtype: type = np.complex128, seed: int = 0
-) -> Scene:
+def scene(channels: int = 2, bins: int = 6, frames: int = 60, dtype: type = np.complex128, seed: int = 0) -> Scene:
     """Two sources of two patterns each, which are the dictionary."""
     rng = np.random.default_rng(seed)
 
@@ -68,9 +66,7 @@ def distortion(images: Array, estimates: Array) -> float:
 
 @pytest.mark.parametrize("averaging", [(1, 1), (3, 3)])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
-def test_likelihood_of_the_free_model_never_falls(
-    channels: int, averaging: tuple[int, int], backend: str
-) -> None:
+def test_likelihood_of_the_free_model_never_falls(channels: int, averaging: tuple[int, int], backend: str) -> None:
     """Scale of R fixed in every iteration included."""
     given = scene(channels)
     for start in (blurred(given.R), np.stack([given.R[0], np.tile(np.eye(channels), (6, 1, 1))])):
@@ -129,9 +125,7 @@ def test_planted_parameters_are_recovered(channels: int, variance_model: str, ba
         seed=0, backend=backend, **given.options(variance_model),
     )  # fmt: skip
     error = np.linalg.norm(model.R - given.R, axis=(-2, -1)) / np.linalg.norm(given.R, axis=(-2, -1))
-    before = np.linalg.norm(blurred(given.R) - given.R, axis=(-2, -1)) / np.linalg.norm(
-        given.R, axis=(-2, -1)
-    )
+    before = np.linalg.norm(blurred(given.R) - given.R, axis=(-2, -1)) / np.linalg.norm(given.R, axis=(-2, -1))
     assert np.median(error) < 0.6 * np.median(before)
     assert np.corrcoef(np.log(model.v[0]).ravel(), np.log(given.v[0]).ravel())[0, 1] > 0.5
     oracle = distortion(given.images, spatial.wiener(given.X, given.v, given.R))
@@ -167,17 +161,13 @@ def test_variances_obey_their_model(variance_model: str, backend: str) -> None:
             assert model.H is not None
             np.testing.assert_array_equal(model.W, given.dictionary.W)
         if variance_model == "separation":
-            np.testing.assert_allclose(
-                model.v[j], level * model.W[:, rows] @ model.H[rows], rtol=1e-6, atol=1e-11
-            )
+            np.testing.assert_allclose(model.v[j], level * model.W[:, rows] @ model.H[rows], rtol=1e-6, atol=1e-11)
 
 
 def test_one_channel_is_the_single_channel_model(backend: str) -> None:
     """With one channel "separation" is Itakura–Saito NMF of the power with the same patterns."""
     given = scene(1, bins=20, frames=50)
-    model = spatial.fit(
-        given.X, lam=0.0, n_iter=60, n_inner=20, seed=0, backend=backend, **given.options("separation")
-    )
+    model = spatial.fit(given.X, lam=0.0, n_iter=60, n_inner=20, seed=0, backend=backend, **given.options("separation"))
     power = np.abs(given.X[0]) ** 2
     want = gssm_separate(power, given.dictionary, lam=0.0, n_iter=1200, seed=1, backend=backend).parts
     for j, name in enumerate(("a", "b")):
@@ -224,9 +214,7 @@ def test_initial_variances_are_used(backend: str) -> None:
     level = np.mean(np.abs(given.X) ** 2)
     cov = np.einsum("jfn,jfab->fnab", given.v / level, given.R)
     x = np.moveaxis(given.X, 0, -1)[..., None] / np.sqrt(level)
-    terms = (x.conj().swapaxes(-1, -2) @ np.linalg.solve(cov, x)).real[..., 0, 0] + np.linalg.slogdet(
-        np.pi * cov
-    )[1]
+    terms = (x.conj().swapaxes(-1, -2) @ np.linalg.solve(cov, x)).real[..., 0, 0] + np.linalg.slogdet(np.pi * cov)[1]
     assert planted == pytest.approx(-terms.sum(), rel=1e-4)
 
 
@@ -253,9 +241,7 @@ def test_backends_agree(variance_model: str, backend: str) -> None:
         got = spatial.fit(given.X.astype(dtype), backend=backend, **options)
         np.testing.assert_allclose(got.R, want.R, atol=tolerance)
         np.testing.assert_allclose(got.v, want.v, rtol=tolerance, atol=tolerance * float(want.v.mean()))
-        np.testing.assert_allclose(
-            got.log_likelihood, want.log_likelihood, rtol=1e-3 * tolerance, atol=tolerance
-        )
+        np.testing.assert_allclose(got.log_likelihood, want.log_likelihood, rtol=1e-3 * tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("variance_model", MODELS)
@@ -326,9 +312,7 @@ KINDS = (
 @pytest.mark.parametrize("variance_model", MODELS)
 @pytest.mark.parametrize("channels", [1, 2, 3])
 @pytest.mark.filterwarnings("error")
-def test_awkward_recordings_survive_in_float32(
-    channels: int, variance_model: str, kind: str, backend: str
-) -> None:
+def test_awkward_recordings_survive_in_float32(channels: int, variance_model: str, kind: str, backend: str) -> None:
     given = scene(channels)
     X = awkward(kind, channels)
     for gain in (1e-8, 1.0, 1e6):
