@@ -102,7 +102,8 @@ NMF_INLINE void ratios(const Vec<T> (&acc)[ROWS][NV], const T *row, const T *wei
         }
 }
 
-// acc[k] += Σ_r w[r][k] q[r] for KT rows k, over `rows` rows of the chunk.
+// acc[k] += Σ_r w[r][k] q[r] for KT rows k, over the rows of the chunk. The chunk's own sum begins at zero: one long
+// sum over all rows of V would lose digits that sums of sums keep.
 template <typename T, int NV, int KT>
 NMF_INLINE void back(const T *w, int64_t K, const T *q, int blocks, T *acc) {
     constexpr int L = Simd<T>::lanes, C = VECS * L;
@@ -110,7 +111,7 @@ NMF_INLINE void back(const T *w, int64_t K, const T *q, int blocks, T *acc) {
 #pragma GCC unroll 16
     for (int k = 0; k < KT; ++k)
 #pragma GCC unroll 4
-        for (int j = 0; j < NV; ++j) sum[k][j] = load(acc + k * C + j * L);
+        for (int j = 0; j < NV; ++j) sum[k][j] = Vec<T>{};
     for (int b = 0; b < blocks; ++b, w += K * ROWS) {
         for (int r = 0; r < ROWS; ++r, q += C) {
             Vec<T> entry[NV];
@@ -125,7 +126,7 @@ NMF_INLINE void back(const T *w, int64_t K, const T *q, int blocks, T *acc) {
 #pragma GCC unroll 16
     for (int k = 0; k < KT; ++k)
 #pragma GCC unroll 4
-        for (int j = 0; j < NV; ++j) store(acc + k * C + j * L, sum[k][j]);
+        for (int j = 0; j < NV; ++j) store(acc + k * C + j * L, load(acc + k * C + j * L) + sum[k][j]);
 }
 
 template <typename T, int NV>
