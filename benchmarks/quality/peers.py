@@ -63,16 +63,18 @@ def ilrma(mix: Array, frame: int = 2048, n_iter: int = 100, n_components: int = 
     return np.stack([_signals(image, frame, mix.shape[1]) for image in _to_images(Y, W)])
 
 
-def fastmnmf2(mix: Array, frame: int = 1024, n_iter: int = 100, n_components: int = 8, seed: int = 0) -> Array:
+def fastmnmf2(
+    mix: Array, frame: int = 1024, overlap: int = 4, n_iter: int = 100, n_components: int = 8, seed: int = 0
+) -> Array:
     """FastMNMF2 (Sekiguchi et al. 2020): images (2, I, T)."""
     import pyroomacoustics as pra
 
-    X, _ = _frames(mix, frame)
+    X, _ = _frames(mix, frame, overlap)
     with _seeded(seed):
         images = pra.bss.fastmnmf2(
             X, n_src=2, n_iter=n_iter, n_components=n_components, mic_index="all"
         )  # (I, N, F, J)
-    return np.stack([_signals(np.moveaxis(images[..., j], 0, -1), frame, mix.shape[1]) for j in range(2)])
+    return np.stack([_signals(np.moveaxis(images[..., j], 0, -1), frame, mix.shape[1], overlap) for j in range(2)])
 
 
 def mixture(mix: Array) -> Array:

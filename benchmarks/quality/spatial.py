@@ -1,6 +1,6 @@
 """Speech in diffuse noise on two microphones: the rows of Duong et al. (2018), ours, peers, and both ends.
 
-    python -m benchmarks.quality.spatial [--quick] [--mixtures N] [--seed S] [--seeds R] [--name NAME]
+    python -m benchmarks.quality.spatial [--quick] [--mixtures N] [--seed S] [--seeds R] [--name NAME] [--row ROW]
     python -m benchmarks.quality.spatial --show         table, caption and picture from the kept result
 
 Scores are museval v4 image SDR, ISR, SIR, SAR over whole recordings. Where several seeds are run, SDR is the
@@ -34,6 +34,7 @@ SEEDED: dict[str, Row] = {
 }
 BLIND: dict[str, Row] = {
     "FastMNMF2": lambda m, seed: peers.fastmnmf2(m.mix, seed=seed),
+    "FastMNMF2, 2048": lambda m, seed: peers.fastmnmf2(m.mix, 2048, 2, seed=seed),
     "ILRMA": lambda m, seed: peers.ilrma(m.mix, seed=seed),
     "AuxIVA": lambda m, seed: peers.auxiva(m.mix),
 }
@@ -61,14 +62,18 @@ ORDERINGS = (
 )
 
 
-def measure(count: int, seed: int, seeds: int) -> dict[str, Any]:
-    """Every row on every mixture."""
-    result = tables.stamp(NAME, seed) | {"seeds": seeds, "points": rooms.POINTS}
-    result |= {"rows": [*SEEDED, *BLIND, *ENDS], "mixtures": []}
-    for mixture in rooms.mixtures(count, seed):
+def measure(count: int, seed: int, seeds: int, kept: dict[str, Any] | None = None, only: str = "") -> dict[str, Any]:
+    """Every row on every mixture; or `only` one row, put into a `kept` result of the same mixtures."""
+    rows = {**SEEDED, **BLIND, **ENDS}
+    result = tables.stamp(NAME, seed) | {"seeds": seeds, "points": rooms.POINTS, "rows": list(rows), "mixtures": []}
+    for index, mixture in enumerate(rooms.mixtures(count, seed)):
         print(mixture.name, file=sys.stderr, flush=True)
         entry: dict[str, Any] = {"facts": mixture.facts, "scores": {}}
-        for name, row in {**SEEDED, **BLIND, **ENDS}.items():
+        if kept is not None:
+            entry["scores"] = kept["mixtures"][index]["scores"]
+        for name, row in rows.items():
+            if only and name != only:
+                continue
             began = time.perf_counter()
             images = row(mixture, 0)
             seconds = time.perf_counter() - began
@@ -195,6 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the mixtures")
     parser.add_argument("--seeds", type=int, default=3, help="how many seeds of each random start")
     parser.add_argument("--name", default=NAME, help="of the result file")
+    parser.add_argument("--row", default="", help="measure this row alone and put it into the kept result")
     parser.add_argument("--show", action="store_true", help="only show and draw the kept result")
     options = parser.parse_args(arguments)
     if options.show:
@@ -205,7 +211,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except recordings.NoRecordings as error:
             print(error, file=sys.stderr)
             return 1
-        result = measure(*((3, options.seed, 1) if options.quick else (options.mixtures, options.seed, options.seeds)))
+        kept = tables.read(options.name) if options.row else None
+        amount = (3, options.seed, 1) if options.quick else (options.mixtures, options.seed, options.seeds)
+        result = measure(*amount, kept, options.row)
         if not options.quick:
             print(tables.write(options.name, result), file=sys.stderr)
     print(table(result), caption(result), sep="\n\n")
