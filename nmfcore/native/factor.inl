@@ -18,6 +18,9 @@ constexpr int ROWS = 8, KTILE = 8;
 constexpr int ROWS = 6, KTILE = 4;
 #endif
 constexpr int VECS = 2, BLOCKS = 8, CHUNK = ROWS * BLOCKS;
+// A V of at most so many bytes stays in the cores' own caches from iteration to iteration, as long as each thread keeps
+// its panels; above, they are shared out as threads become free.
+constexpr int64_t RESIDENT = 1 << 22;
 constexpr int64_t SMALL = 1 << 17;  // multiply-adds below which threads cost more than they bring
 
 template <typename T> struct Panel {
@@ -293,9 +296,16 @@ static void for_all_panels(const FactorJob<T> &job, double *panel_values, const 
                 for (int64_t i = 0; i < blocks; ++i) pack_block(job.Wt + p.w_at, p, i, packed + i * ROWS * p.K);
 #pragma omp for schedule(static)  // its barrier also ends the packing
                 for (int64_t k = 0; k < p.K; ++k) totals[k] = row_sum(job.Wt + p.w_at + k * p.F, p.F);
-#pragma omp for schedule(dynamic, 1) nowait
-                for (int64_t i = 0; i < panels_here; ++i)
+                const auto run = [&](int64_t i) {
                     WORK::run(job, b, packed, totals, i * C, scratch, panel_values + (panel_values ? first_panel[b] + i : 0));
+                };
+                if (p.F * p.N * int64_t(sizeof(T)) <= RESIDENT) {
+#pragma omp for schedule(static) nowait
+                    for (int64_t i = 0; i < panels_here; ++i) run(i);
+                } else {
+#pragma omp for schedule(dynamic, 1) nowait
+                    for (int64_t i = 0; i < panels_here; ++i) run(i);
+                }
             }
         } else {
             T *packed = scratch + panel_scratch<T>(K);
