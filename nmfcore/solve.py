@@ -188,6 +188,8 @@ def nmf(
         return value
 
     active = np.arange(len(table))
+    for side in sides:
+        side.select(active, floor)
     done = np.full(len(table), n_iter)
     status = np.full(len(table), "max_iter", dtype=object)
     watch = tol > 0 or callback is not None
@@ -196,7 +198,7 @@ def nmf(
         history.append((0, objective(active)))
     for iteration in range(1, n_iter + 1):
         for side in sides:
-            side.update(state, active, beta, gamma, floor)
+            side.update(state, beta, gamma)
         if normalize:
             _normalize(state, movable, active)
         if not watch or (iteration % check_every and iteration != n_iter):
@@ -210,6 +212,8 @@ def nmf(
             done[active[settled]] = iteration
             status[active[settled]] = "converged"
             active = active[~settled]
+            for side in sides:
+                side.select(active, floor)
         if stop:
             done[active], status[active] = iteration, "stopped"
         if stop or not len(active):
@@ -281,14 +285,19 @@ class _Side:
         self.V = given.flat
         self.weights = None if weights is None else weights.flat
 
-    def update(self, state: _State, active: NDArray[np.intp], beta: float, gamma: float, floor: Array) -> None:
+    def select(self, active: NDArray[np.intp], floor: Array) -> None:
+        """Go on with these problems alone."""
+        self.active = self.table[active]
+        self.floor = floor[active]
+
+    def update(self, state: _State, beta: float, gamma: float) -> None:
+        """One multiplicative update of the factor, with its penalties."""
         if self.idle:
             return
-        table = self.table[active]
+        table, low = self.active, self.floor
         Wt, H = (state.Wt, state.H) if self.factor == "H" else (state.H, state.Wt)
         saved = [(b, fixed, self._rows(H, b)[fixed].copy()) for b, fixed in self.kept]
-        low = floor[active]
-        add_neg, add_pos, per_row = self._penalties(H, active)
+        add_neg, add_pos, per_row = self._penalties(H)
         if per_row:
             self.engine.update(table, self.V, Wt, H, beta, low, gamma, self.weights, add_neg, add_pos)
         else:
@@ -303,12 +312,12 @@ class _Side:
         row = self.table[b].tolist()
         return layout.view(H, row[H_AT], row[K], row[N])[row[K0] : row[K1]]
 
-    def _penalties(self, H: Array, active: NDArray[np.intp]) -> tuple[Array | None, Array | None, bool]:
+    def _penalties(self, H: Array) -> tuple[Array | None, Array | None, bool]:
         """What all penalties add to the two parts: one value per row where they can, else one per entry."""
         if not self.penalties:
             return None, None, True
         parts = []
-        for row in self.table[active].tolist():
+        for row in self.active.tolist():
             h = layout.view(H, row[H_AT], row[K], row[N])
             parts += [(row, *penalty.split(h)) for penalty in self.penalties]
         per_row = all(part is None or part.shape[1] == 1 for _, *both in parts for part in both)
