@@ -78,7 +78,7 @@ def fit(
         variance_model: ``"separation"`` (Σ_j v_j ≈ UH; default with a dictionary), ``"denoising"`` (v_j ≈ U_j H_j),
             ``"nmf"`` (unsupervised; default without a dictionary), ``"free"`` (no constraint), or ``"joint"``
             (v_j = U_j H_j fitted to the likelihood itself by majorisation–minimisation, Sawada et al. 2013, with the
-            dictionary and sparsity of P2: no detour by estimated variances, and better in every measurement of ours).
+            dictionary and sparsity of P2: no detour by estimated variances; compared in benchmarks/quality).
         free: patterns to be learned from the mixture, for ``"separation"`` and ``"joint"``: how many, by source of
             the dictionary or by a new source's name (one without examples).
         sources: names, where there is no dictionary.
