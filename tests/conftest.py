@@ -1,4 +1,4 @@
-"""What every test may ask for: each backend in turn, the real recordings, and a GPU."""
+"""What every test may ask for: each backend in turn, and the real recordings."""
 
 import os
 from pathlib import Path
@@ -19,15 +19,6 @@ def pytest_report_header() -> str:
     """Says which installation is tested, so that a source tree that hides it is noticed."""
     home, found = Path(nmfcore.__file__).parent, nmfcore.backends.available()
     return f"nmfcore {nmfcore.__version__} in {home}, backends: {', '.join(found)}"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked gpu run only where nmfcore can use one."""
-    if "cuda" in nmfcore.backends.available():
-        return
-    for item in items:
-        if "gpu" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU that nmfcore can use"))
 
 
 @pytest.fixture(params=nmfcore.backends.available())

@@ -74,7 +74,7 @@ def fit(
 
     Args:
         X: mixture (I, F, N), complex, channels first.
-        dictionary: trained patterns, for ``"separation"`` and ``"denoising"``.
+        dictionary: trained patterns, for ``"joint"``, ``"separation"`` and ``"denoising"``.
         variance_model: ``"separation"`` (Σ_j v_j ≈ UH; default with a dictionary), ``"denoising"`` (v_j ≈ U_j H_j),
             ``"nmf"`` (unsupervised; default without a dictionary), ``"free"`` (no constraint), or ``"joint"``
             (v_j = U_j H_j fitted to the likelihood itself by majorisation–minimisation, Sawada et al. 2013, with the

@@ -175,7 +175,6 @@ class Joint(Separation):
 
     Majorisation–minimisation of Sawada et al. (TASLP 2013) for the patterns and activations, with the trained
     patterns, free patterns and mixed sparsity of P2. The gradient comes from :meth:`Backend.spatial_gradient`.
-
     """
 
     @property
