@@ -89,6 +89,20 @@ NMF_INLINE Vec<double> vsqrt(Vec<double> x) {
 #endif
 }
 
+NMF_INLINE Vec<double> reciprocal_root(Vec<double> x) { return 1.0 / vsqrt(x); }
+
+NMF_INLINE Vec<float> reciprocal_root(Vec<float> x) {
+#if defined(__AVX512F__)
+    const Vec<float> r = (Vec<float>)_mm512_rsqrt14_ps((__m512)x);
+    return r + 0.5f * r * (1.0f - x * r * r);
+#elif defined(__AVX2__)
+    const Vec<float> r = (Vec<float>)_mm256_rsqrt_ps((__m256)x);
+    return r + 0.5f * r * (1.0f - x * r * r);
+#else
+    return 1.0f / vsqrt(x);
+#endif
+}
+
 // x = 2^e m with m in [√½, √2): e, and log₂ m by the series of artanh. x must be positive and normal.
 template <typename T> NMF_INLINE Vec<T> split_log2(Vec<T> x, Vec<T> &e) {
     using S = Simd<T>;
