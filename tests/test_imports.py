@@ -14,7 +14,7 @@ import pytest
 NMFCORE = (
     ("_native", "divergence", "layout", "masks", "metrics", "transform"),
     ("backends",),
-    ("init", "penalties"),
+    ("acceleration", "init", "penalties"),
     ("solve",),
     ("models", "spatial"),
     ("_info",),

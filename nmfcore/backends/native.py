@@ -55,12 +55,19 @@ class Native:
             return
         _native.update(table, V, Wt, H, beta, floor, exponent, weights, add_neg, add_pos)
 
-    def sweeps(self, n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
-        table, *_, weights = halves[0]
-        if _better_by_blas(table, beta, weights):
-            composed.sweeps(self, n, halves, beta, floor, exponent)
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
+        if _better_by_blas(halves[0].table, beta, halves[0].weights):
+            composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
         else:
-            _native.sweeps(n, list(halves), beta, floor, exponent)
+            _native.sweeps(n, list(halves), beta, floor, exponent, momentum)
 
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None

@@ -223,12 +223,31 @@ template <typename T> NMF_INLINE Vec<T> power(Vec<T> x, double exponent) {
     return zero ? Vec<T>{} : raised;
 }
 
-template <typename T, int NV> static void open(const FactorJob<T> &job, int64_t b, const Panel<T> &panel) {
+// With momentum the update starts not from H but from H (H / last)^momentum: a step further the way it came.
+template <typename T> NMF_INLINE Vec<T> extrapolated(Vec<T> h, Vec<T> last, T momentum) {
+    const auto some = (h > T(0)) & (last > T(0));
+    const Vec<T> step = some ? h / (some ? last : splat<T>(1)) : splat<T>(1);
+    const Vec<T> least = splat(Simd<T>::smallest), most = splat(Simd<T>::largest);
+    return vmin(h * vpow<T>(vmin(vmax(step, least), most), momentum), most);
+}
+
+template <typename T, int NV>
+static void open(const FactorJob<T> &job, int64_t b, const Panel<T> &panel, const double *momentum = nullptr) {
     constexpr int L = Simd<T>::lanes, C = Panel<T>::cols;
     const Problem &p = job.problems[b];
     const T *H = job.H + p.h_at + panel.n0;
     for (int64_t k = 0; k < p.K; ++k)
-        for (int j = 0; j < NV; ++j) store(panel.h + k * C + j * L, load_first(H + k * p.N + j * L, panel.have - j * L));
+        for (int j = 0; j < NV; ++j) {
+            const int n = panel.have - j * L;
+            Vec<T> h = load_first(H + k * p.N + j * L, n);
+            if (momentum) {
+                T *last = job.last + p.h_at + panel.n0 + k * p.N + j * L;
+                const Vec<T> further = extrapolated<T>(h, load_first(last, n), T(momentum[b]));
+                store_first(last, h, n);
+                h = further;
+            }
+            store(panel.h + k * C + j * L, h);
+        }
     __builtin_memset(panel.h + p.K * C, 0, (ROWS + 2 * p.K) * C * sizeof(T));
 }
 
@@ -320,11 +339,18 @@ template <typename T> struct Desk {
     Scratch memory;
     T *packed, *totals, *panels, *ratios, *gram;
     int64_t holds = -1;  // the problem whose W is packed
+    const double *momentum = nullptr;  // of each problem in this sweep
     Desk(int64_t K, int64_t packed_size)
         : memory((packed_size + K + 64 + (K + ROWS) * K + GROUP * Panel<T>::size(K) + 2 * CHUNK * Panel<T>::cols) *
                  int64_t(sizeof(T))),
           packed(static_cast<T *>(memory.memory)), totals(packed + packed_size), panels(totals + (K + 63) / 64 * 64),
           ratios(panels + GROUP * Panel<T>::size(K)), gram(ratios + 2 * CHUNK * Panel<T>::cols) {}
+
+    // A half of a sweep begins: W has changed.
+    void start(const FactorJob<T> &job, int64_t sweep) {
+        holds = -1;
+        if (job.momentum) momentum = job.momentum + sweep * job.count;
+    }
 
     template <Kind KIND> void fetch(const FactorJob<T> &job, int64_t b) {
         if (b == holds) return;
@@ -394,7 +420,7 @@ template <typename T, Kind KIND> struct Update {
     static void step(const FactorJob<T> &job, int64_t b, const Panel<T> &panel, int64_t begin, int64_t end,
                      const Desk<T> &desk) {
         const int64_t F = job.problems[b].F;
-        if (begin == 0) open<T, NV>(job, b, panel);
+        if (begin == 0) open<T, NV>(job, b, panel, desk.momentum);
         add_rows<T, KIND, NV>(job, b, desk.packed, panel, begin, end < F ? end : F, desk.ratios);
         if (end >= F) close<T, KIND, NV>(job, b, desk, panel);
     }
@@ -438,13 +464,13 @@ template <typename T, typename WORK> static void run_sweeps(const FactorJob<T> *
             for (int64_t i = 0; i < job.count; ++i)
                 for (int64_t sweep = 0; sweep < sweeps; ++sweep)
                     for (int half = 0; half < count; ++half) {
-                        desk.holds = -1;  // W has changed
+                        desk.start(job, sweep);
                         work_on<T, WORK>(halves[half], job.order[i], 0, 1, desk);
                     }
         } else {
             for (int64_t sweep = 0; sweep < sweeps; ++sweep)
                 for (int half = 0; half < count; ++half) {
-                    desk.holds = -1;
+                    desk.start(job, sweep);
                     if (resident) {
 #pragma omp for schedule(static)
                         for (int64_t part = 0; part < parts; ++part)
