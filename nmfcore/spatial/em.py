@@ -14,6 +14,7 @@ from nmfcore.spatial.averaging import local_covariance
 from nmfcore.spatial.covariances import loaded, regularized
 from nmfcore.spatial.filtering import as_mixture
 from nmfcore.spatial.variance import Denoising, Free, Joint, Separation, SourceNMF, VarianceModel
+from nmfcore.threads import blas_in_one_thread
 
 Covariances = Callable[[NDArray[Any]], ArrayLike]
 MODELS = ("joint", "separation", "denoising", "nmf", "free")
@@ -41,6 +42,7 @@ class LocalGaussianModel:
     H: NDArray[Any] | None = None
 
 
+@blas_in_one_thread()
 def fit(
     X: ArrayLike,
     *,
