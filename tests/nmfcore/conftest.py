@@ -7,6 +7,10 @@ import numpy as np
 import pytest
 
 from nmfcore import backends
+from nmfcore.backends.cuda import Cuda
+from nmfcore.cuda.emulation import EmulatedLauncher
+
+EMULATED = ("fp32", "tf32x3")  # the CUDA kernels without a GPU
 
 
 def kernel_sets() -> list[str]:
@@ -18,7 +22,20 @@ def kernel_sets() -> list[str]:
             found += [f"native:{instructions}" for instructions in engine.instruction_sets()]  # type: ignore[attr-defined]
         elif name != "reference":
             found.append(name)
-    return found
+    return [*found, *(f"emulated:{precision}" for precision in EMULATED)]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tensor cores take float32 alone: the other kernels are the same for every precision, and tested once."""
+
+    def again(item: pytest.Item) -> bool:
+        given = getattr(item, "callspec", None)
+        if given is None or not str(given.params.get("engine", "")).endswith(":tf32x3"):
+            return False
+        return given.params.get("dtype") is np.float64 or item.path.name == "test_spatial.py"
+
+    config.hook.pytest_deselected(items=[item for item in items if again(item)])
+    items[:] = [item for item in items if not again(item)]
 
 
 @pytest.fixture(params=kernel_sets())
@@ -27,6 +44,9 @@ def engine(request: pytest.FixtureRequest) -> Iterator[backends.Backend]:
     name, _, instructions = request.param.partition(":")
     if not instructions:
         yield backends.get(name)
+        return
+    if name == "emulated":
+        yield Cuda(EmulatedLauncher(), instructions)
         return
     from nmfcore import _native
 
