@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from nmfcore import backends, layout
 from nmfcore.divergence import as_beta, as_exponent
 from nmfcore.init import initial_factors
-from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, F, K, Matrices, N, Table
+from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, F, Half, K, Matrices, N, Table
 from nmfcore.penalties import Penalty
 
 Array = NDArray[Any]
@@ -196,12 +196,20 @@ def nmf(
     history: list[tuple[int, NDArray[np.float64]]] = []
     if watch:
         history.append((0, objective(active)))
-    for iteration in range(1, n_iter + 1):
-        for side in sides:
-            side.update(state, beta, gamma)
-        if normalize:
-            _normalize(state, movable, active)
-        if not watch or (iteration % check_every and iteration != n_iter):
+    busy = [side for side in sides if not side.idle]
+    iteration = 0
+    while iteration < n_iter:
+        steps = min(check_every - iteration % check_every, n_iter - iteration)
+        iteration += steps
+        if busy and not normalize and not any(side.interrupts for side in busy):
+            engine.sweeps(steps, [side.half(state) for side in busy], beta, floor[active], gamma)
+        else:
+            for _ in range(steps):
+                for side in busy:
+                    side.update(state, beta, gamma)
+                if normalize:
+                    _normalize(state, movable, active)
+        if not watch:
             continue
         value = history[-1][1].copy()
         value[active] = objective(active)
@@ -290,18 +298,25 @@ class _Side:
         self.active = self.table[active]
         self.floor = floor[active]
 
+    @property
+    def interrupts(self) -> bool:
+        """Whether something has to be done between two updates."""
+        return bool(self.penalties or self.kept)
+
+    def half(self, state: _State) -> Half:
+        """The update of the factor as half of a sweep."""
+        Wt, H = (state.Wt, state.H) if self.factor == "H" else (state.H, state.Wt)
+        return Half(self.active, self.V, Wt, H, self.weights)
+
     def update(self, state: _State, beta: float, gamma: float) -> None:
         """One multiplicative update of the factor, with its penalties."""
-        if self.idle:
-            return
-        table, low = self.active, self.floor
-        Wt, H = (state.Wt, state.H) if self.factor == "H" else (state.H, state.Wt)
+        table, V, Wt, H, weights = self.half(state)
         saved = [(b, fixed, self._rows(H, b)[fixed].copy()) for b, fixed in self.kept]
         add_neg, add_pos, per_row = self._penalties(H)
         if per_row:
-            self.engine.update(table, self.V, Wt, H, beta, low, gamma, self.weights, add_neg, add_pos)
+            self.engine.update(table, V, Wt, H, beta, self.floor, gamma, weights, add_neg, add_pos)
         else:
-            neg, pos = self.engine.split_gradient(table, self.V, Wt, H, beta, low, self.weights)
+            neg, pos = self.engine.split_gradient(table, V, Wt, H, beta, self.floor, weights)
             neg += 0 if add_neg is None else add_neg
             pos += 0 if add_pos is None else add_pos
             self.engine.scale(table, H, neg, pos, gamma)

@@ -1,8 +1,14 @@
 """What every backend can build from its own `split_gradient`: the parts of the seam that need no second writing."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from nmfcore.layout import H_AT, K0, K1, ROW_AT, Array, K, N, Table, view, views
+from nmfcore.layout import H_AT, K0, K1, ROW_AT, Array, Half, K, N, Table, view, views
+
+if TYPE_CHECKING:
+    from nmfcore.backends import Backend
 
 
 def scale(table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
@@ -34,6 +40,13 @@ def euclidean_parts(table: Table, V: Array, Wt: Array, H: Array) -> tuple[Array,
     neg, pos = np.zeros_like(H), np.zeros_like(H)
     for row, (v, wt, h) in zip(table.tolist(), views(table, V, Wt, H), strict=True):
         rows = slice(row[K0], row[K1])
-        view(neg, row[H_AT], row[K], row[N])[rows] = wt[rows] @ v
-        view(pos, row[H_AT], row[K], row[N])[rows] = (wt[rows] @ wt.T) @ h
+        np.matmul(wt[rows], v, out=view(neg, row[H_AT], row[K], row[N])[rows])
+        np.matmul(wt[rows] @ wt.T, h, out=view(pos, row[H_AT], row[K], row[N])[rows])
     return neg, pos
+
+
+def sweeps(backend: "Backend", n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
+    """`n` times the update of each half in turn."""
+    for _ in range(n):
+        for table, V, Wt, H, weights in halves:
+            backend.update(table, V, Wt, H, beta, floor, exponent, weights)

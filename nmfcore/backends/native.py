@@ -1,5 +1,6 @@
 """The compiled kernels (nmfcore/native, C++): the whole update of a factor in one pass over V."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from nmfcore import _native
 from nmfcore.backends import composed
-from nmfcore.layout import Array, Table
+from nmfcore.layout import Array, Half, Table
 
 
 class Native:
@@ -47,6 +48,12 @@ class Native:
             self.scale(table, H, neg, pos, exponent)
             return
         _native.update(table, V, Wt, H, beta, floor, exponent, weights, add_neg, add_pos)
+
+    def sweeps(self, n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
+        if beta == 2 and halves[0].weights is None:
+            composed.sweeps(self, n, halves, beta, floor, exponent)
+        else:
+            _native.sweeps(n, list(halves), beta, floor, exponent)
 
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None

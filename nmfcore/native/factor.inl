@@ -1,9 +1,9 @@
 // The fused update of one factor: Λ = WᵀH tile by tile, the β-ratio in registers, and its product with W at once.
 // Included inside the variant's namespace.
 //
-// A thread owns a panel of COLS columns of one problem. It keeps that panel of H and the accumulators of the two
+// A thread owns a panel of a few columns of one problem. It keeps that panel of H and the accumulators of the two
 // parts of the gradient in cache, and goes down the rows of V in chunks:
-//   1. ROWS × COLS entries of Λ are accumulated in registers over k; V is read, once, and the ratio formed there;
+//   1. ROWS × (VECS vectors) of Λ are accumulated in registers over k; V is read, once, and the ratio formed there;
 //      the ratio goes to a chunk buffer in L1;
 //   2. the chunk is multiplied by W, several rows k at a time, with accumulators in registers again.
 // Nothing of the size of V is written, and a panel's sums belong to one thread: the result does not depend on the
@@ -18,27 +18,41 @@ constexpr int ROWS = 8, KTILE = 8;
 constexpr int ROWS = 6, KTILE = 4;
 #endif
 constexpr int VECS = 2, BLOCKS = 8, CHUNK = ROWS * BLOCKS;
-// A V of at most so many bytes stays in the cores' own caches from iteration to iteration, as long as each thread keeps
-// its panels; above, they are shared out as threads become free.
+// Matrices V of at most so many bytes stay in the cores' own caches from sweep to sweep, as long as each thread keeps its
+// panels; above, they are shared out as threads become free.
 constexpr int64_t RESIDENT = 1 << 22;
+constexpr int64_t W_CACHED = 1 << 19;  // bytes of W that are to stay in a core's own cache
+constexpr int GROUP = 4;               // panels that share them where W is larger
 constexpr int64_t SMALL = 1 << 17;  // multiply-adds below which threads cost more than they bring
 
+// A panel under way: its columns n0…n0+have of H, and the accumulators of the two parts of the gradient.
 template <typename T> struct Panel {
     static constexpr int cols = VECS * Simd<T>::lanes;
+    static constexpr int64_t size(int64_t K) { return 3 * K * cols; }
+
+    T *h, *neg, *pos;
+    int64_t n0;
+    int have;
+    Panel(T *memory, const Problem &p, int64_t index)
+        : h(memory), neg(h + p.K * cols), pos(neg + p.K * cols), n0(index * cols),
+          have(int(p.N - n0 < cols ? p.N - n0 : cols)) {}
 };
 
 inline int64_t blocks_of(int64_t rows) { return (rows + ROWS - 1) / ROWS; }
 
-// Wt (K, F) → [block][k][ROWS], zeros below the last row.
-template <typename T> static void pack_block(const T *Wt, const Problem &p, int64_t block, T *out) {
-    const int64_t first = block * ROWS;
-    const int have = int(p.F - first < ROWS ? p.F - first : ROWS);
-    if (have == ROWS) {
-        for (int64_t k = 0; k < p.K; ++k) __builtin_memcpy(out + k * ROWS, Wt + k * p.F + first, ROWS * sizeof(T));
-        return;
+// Wt (K, F) → [block][k][ROWS], zeros below the last row. A few blocks at a time: a row of Wt is far from the next.
+template <typename T> static void pack(const T *Wt, const Problem &p, T *out) {
+    for (int64_t first = 0; first < p.F; first += CHUNK, out += CHUNK * p.K) {
+        const int have = int(p.F - first < CHUNK ? p.F - first : CHUNK), whole = have / ROWS;
+        for (int64_t k = 0; k < p.K; ++k) {
+            const T *row = Wt + k * p.F + first;
+            T *at = out + k * ROWS;
+            for (int i = 0; i < whole; ++i) __builtin_memcpy(at + i * ROWS * p.K, row + i * ROWS, ROWS * sizeof(T));
+            if (whole * ROWS < have)
+                for (int r = 0; r < ROWS; ++r)
+                    at[whole * ROWS * p.K + r] = whole * ROWS + r < have ? row[whole * ROWS + r] : T(0);
+        }
     }
-    for (int64_t k = 0; k < p.K; ++k)
-        for (int r = 0; r < ROWS; ++r) out[k * ROWS + r] = r < have ? Wt[k * p.F + first + r] : T(0);
 }
 
 // The two factors of the gradient at one vector of Λ: neg = u v Λ^(β−2), pos = u Λ^(β−1).
@@ -64,15 +78,22 @@ NMF_INLINE void ratio(Vec<T> lam, Vec<T> v, Vec<T> u, T low, T beta, Vec<T> &neg
     }
 }
 
-// Λ of ROWS × (NV vectors), in registers.
+// Λ of ROWS × (NV vectors), in registers. Meanwhile the rows of V at `ahead` are fetched, one with each k: strides of
+// whole rows defeat the hardware's prefetcher, and all requests at once would keep the next W from coming.
 template <typename T, int NV>
-NMF_INLINE void product(const T *w, const T *h, int64_t K, Vec<T> (&acc)[ROWS][NV]) {
+NMF_INLINE void product(const T *w, const T *h, int64_t K, const T *ahead, int64_t stride, Vec<T> (&acc)[ROWS][NV]) {
     constexpr int L = Simd<T>::lanes;
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; ++r)
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) acc[r][j] = Vec<T>{};
     for (int64_t k = 0; k < K; ++k, w += ROWS, h += VECS * L) {
+        if (k < ROWS) {
+            __builtin_prefetch(ahead);
+            __builtin_prefetch(ahead + L);
+            __builtin_prefetch(ahead + 2 * L - 1);
+            ahead += stride;
+        }
         Vec<T> column[NV];
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) column[j] = load(h + j * L);
@@ -159,64 +180,62 @@ template <typename T> NMF_INLINE Vec<T> power(Vec<T> x, double exponent) {
     return zero ? Vec<T>{} : raised;
 }
 
-// Scratch of one panel, in entries of T: H, the two accumulators, the two ratio chunks.
-template <typename T> inline int64_t panel_scratch(int64_t K) { return Panel<T>::cols * (3 * K + 2 * CHUNK); }
-
-// One panel of columns n0…n0+cols of problem p: both parts of the gradient, then either stored or applied.
-template <typename T, Kind KIND, int NV>
-static void panel(const FactorJob<T> &job, int64_t index, const T *packed, const T *totals, int64_t n0, T *scratch) {
+template <typename T, int NV> static void open(const FactorJob<T> &job, int64_t b, const Panel<T> &panel) {
     constexpr int L = Simd<T>::lanes, C = Panel<T>::cols;
-    constexpr bool DUAL = KIND != KL;
-    const Problem &p = job.problems[index];
-    const int64_t K = p.K, rows = p.k1 - p.k0;
-    const int have = int(p.N - n0 < C ? p.N - n0 : C);
-    const T low = T(job.floor[index]), beta = T(job.beta);
-    T *h = scratch, *neg = h + K * C, *pos = neg + K * C, *q = pos + K * C, *q2 = q + CHUNK * C;
+    const Problem &p = job.problems[b];
+    const T *H = job.H + p.h_at + panel.n0;
+    for (int64_t k = 0; k < p.K; ++k)
+        for (int j = 0; j < NV; ++j) store(panel.h + k * C + j * L, load_first(H + k * p.N + j * L, panel.have - j * L));
+    __builtin_memset(panel.neg, 0, 2 * p.K * C * sizeof(T));
+}
 
-    T *H = job.H + p.h_at + n0;
-    for (int64_t k = 0; k < K; ++k)
-        for (int j = 0; j < NV; ++j) store(h + k * C + j * L, load_first(H + k * p.N + j * L, have - j * L));
-    __builtin_memset(neg, 0, rows * C * sizeof(T));
-    if (DUAL) __builtin_memset(pos, 0, rows * C * sizeof(T));
-
-    const T *V = job.V + p.v_at + n0;
-    const T *U = job.weights ? job.weights + p.v_at + n0 : nullptr;
-    const bool whole = have >= NV * L;
-    for (int64_t f0 = 0; f0 < p.F; f0 += CHUNK) {
-        const int64_t left = p.F - f0;
-        const int blocks = int(left >= CHUNK ? BLOCKS : blocks_of(left));
-        const T *w = packed + f0 * K;
-        for (int b = 0; b < blocks; ++b) {
+// Rows first…last of V into the panel's accumulators; `q` holds the ratios of a chunk. The first row begins a block.
+template <typename T, Kind KIND, int NV>
+static void add_rows(const FactorJob<T> &job, int64_t b, const T *packed, const Panel<T> &panel, int64_t begin,
+                     int64_t end, T *q) {
+    constexpr int L = Simd<T>::lanes, C = Panel<T>::cols;
+    const Problem &p = job.problems[b];
+    const T low = T(job.floor[b]), beta = T(job.beta);
+    const T *V = job.V + p.v_at + panel.n0;
+    const T *U = job.weights ? job.weights + p.v_at + panel.n0 : nullptr;
+    const bool whole = panel.have >= NV * L;
+    T *q2 = q + CHUNK * C;
+    for (int64_t f0 = begin; f0 < end; f0 += CHUNK) {
+        const int blocks = int(end - f0 >= CHUNK ? BLOCKS : blocks_of(end - f0));
+        const T *w = packed + f0 * p.K;
+        for (int i = 0; i < blocks; ++i) {
             Vec<T> acc[ROWS][NV];
-            product<T, NV>(w + b * ROWS * K, h, K, acc);
-            const int64_t first = f0 + b * ROWS;
+            const int64_t first = f0 + i * ROWS;
             const T *row = V + first * p.N;
+            const T *ahead = first + 3 * ROWS <= p.F ? row + 2 * ROWS * p.N : row;
+            product<T, NV>(w + i * ROWS * p.K, panel.h, p.K, ahead, p.N, acc);
             const int used = int(p.F - first < ROWS ? p.F - first : ROWS);
-            if (first + 2 * ROWS <= p.F)  // strides of whole rows defeat the hardware's prefetcher
-                for (int r = 0; r < ROWS; ++r) {
-                    __builtin_prefetch(row + (ROWS + r) * p.N);
-                    __builtin_prefetch(row + (ROWS + r) * p.N + L);
-                }
-            T *at = q + b * ROWS * C, *at2 = q2 + b * ROWS * C;
+            T *at = q + i * ROWS * C, *at2 = q2 + i * ROWS * C;
             const T *weight = U ? U + first * p.N : nullptr;
             if (whole && used == ROWS)
-                ratios<T, KIND, NV, true>(acc, row, weight, p.N, have, used, low, beta, at, at2);
+                ratios<T, KIND, NV, true>(acc, row, weight, p.N, panel.have, used, low, beta, at, at2);
             else
-                ratios<T, KIND, NV, false>(acc, row, weight, p.N, have, used, low, beta, at, at2);
+                ratios<T, KIND, NV, false>(acc, row, weight, p.N, panel.have, used, low, beta, at, at2);
         }
-        back_all<T, NV>(w, K, p.k0, p.k1, q, blocks, neg);
-        if (DUAL) back_all<T, NV>(w, K, p.k0, p.k1, q2, blocks, pos);
+        back_all<T, NV>(w, p.K, p.k0, p.k1, q, blocks, panel.neg);
+        if (KIND != KL) back_all<T, NV>(w, p.K, p.k0, p.k1, q2, blocks, panel.pos);
     }
+}
 
+// Both parts of the gradient of the panel, either stored or applied.
+template <typename T, Kind KIND, int NV>
+static void close(const FactorJob<T> &job, int64_t b, const T *totals, const Panel<T> &panel) {
+    constexpr int L = Simd<T>::lanes, C = Panel<T>::cols;
+    const Problem &p = job.problems[b];
     for (int64_t k = p.k0; k < p.k1; ++k) {
         const T more_neg = job.add_neg ? job.add_neg[p.row_at + k] : T(0);
         const T more_pos = job.add_pos ? job.add_pos[p.row_at + k] : T(0);
         for (int j = 0; j < NV; ++j) {
-            const int64_t at = (k - p.k0) * C + j * L, out = p.h_at + k * p.N + n0 + j * L;
-            const int n = have - j * L;
+            const int64_t at = (k - p.k0) * C + j * L, out = p.h_at + k * p.N + panel.n0 + j * L;
+            const int n = panel.have - j * L;
             const Vec<T> most = splat(Simd<T>::largest);
-            const Vec<T> above = vmin(load(neg + at) + more_neg, most);
-            const Vec<T> below = vmin((DUAL ? load(pos + at) : splat(totals[k])) + more_pos, most);
+            const Vec<T> above = vmin(load(panel.neg + at) + more_neg, most);
+            const Vec<T> below = vmin((KIND == KL ? splat(totals[k]) : load(panel.pos + at)) + more_pos, most);
             if (job.neg) {
                 store_first(job.neg + out, above, n);
                 store_first(job.pos + out, below, n);
@@ -224,7 +243,7 @@ static void panel(const FactorJob<T> &job, int64_t index, const T *packed, const
                 const auto some = below > T(0);
                 const Vec<T> step = some ? above / (some ? below : splat<T>(1)) : Vec<T>{};
                 // What is zero stays so, also where Λ is at its floor and the step beyond all numbers.
-                const Vec<T> old = load(h + k * C + j * L);
+                const Vec<T> old = load(panel.h + k * C + j * L);
                 const Vec<T> fresh = vmin(old * power<T>(step, job.exponent), most);
                 store_first(job.H + out, old > T(0) ? fresh : Vec<T>{}, n);
             }
@@ -245,95 +264,126 @@ template <typename T> static T row_sum(const T *row, int64_t F) {
     return T(sum);
 }
 
-template <typename T, Kind KIND>
-static void any_panel(const FactorJob<T> &job, int64_t b, const T *packed, const T *totals, int64_t n0, T *scratch) {
-    if (job.problems[b].N - n0 <= Simd<T>::lanes)
-        panel<T, KIND, 1>(job, b, packed, totals, n0, scratch);
-    else
-        panel<T, KIND, VECS>(job, b, packed, totals, n0, scratch);
-}
+// What one thread works with: the packed W of the problem it is at, the sums of W's rows, and scratch.
+template <typename T> struct Desk {
+    Scratch memory;
+    T *packed, *totals, *panels, *ratios;
+    int64_t holds = -1;  // the problem whose W is packed
+    Desk(int64_t K, int64_t packed_size)
+        : memory((packed_size + K + 64 + GROUP * Panel<T>::size(K) + 2 * CHUNK * Panel<T>::cols) * int64_t(sizeof(T))),
+          packed(static_cast<T *>(memory.memory)), totals(packed + packed_size), panels(totals + (K + 63) / 64 * 64),
+          ratios(panels + GROUP * Panel<T>::size(K)) {}
 
-// A panel of this problem, for every kind of divergence.
-template <typename T, Kind KIND> struct Update {
-    static void run(const FactorJob<T> &job, int64_t b, const T *packed, const T *totals, int64_t n0, T *scratch,
-                    double *) {
-        any_panel<T, KIND>(job, b, packed, totals, n0, scratch);
+    void fetch(const FactorJob<T> &job, int64_t b) {
+        if (b == holds) return;
+        const Problem &p = job.problems[b];
+        pack(job.Wt + p.w_at, p, packed);
+        for (int64_t k = 0; k < p.K; ++k) totals[k] = row_sum(job.Wt + p.w_at + k * p.F, p.F);
+        holds = b;
     }
 };
 
-// Run WORK on every panel of every problem. With many problems each thread packs the W of its own problem; with few,
-// all threads share in packing and in the panels.
-template <typename T, typename WORK>
-static void for_all_panels(const FactorJob<T> &job, double *panel_values, const int64_t *first_panel) {
-    constexpr int C = Panel<T>::cols;
-    int64_t K = 0, packed_max = 0, packed_sum = 0, work = 0, panels = 0;
-    for (int64_t b = 0; b < job.count; ++b) {
+// The update of some panels of a problem. A group of panels goes down V together, as many rows at a time as W may
+// have in the core's own cache.
+template <typename T, Kind KIND> struct Update {
+    static void run(const FactorJob<T> &job, int64_t b, int64_t first, int64_t last, const Desk<T> &desk) {
         const Problem &p = job.problems[b];
-        const int64_t size = blocks_of(p.F) * ROWS * p.K + p.K + 64;
-        if (p.K > K) K = p.K;
-        if (size > packed_max) packed_max = size;
-        packed_sum += size;
-        work += p.F * p.N * p.K;
-        panels += (p.N + C - 1) / C;
+        const int64_t fit = W_CACHED / (p.K * int64_t(sizeof(T))) / CHUNK * CHUNK, rows = fit < CHUNK ? CHUNK : fit;
+        const int64_t group = p.F <= rows ? 1 : GROUP;
+        for (int64_t at = first; at < last; at += group) {
+            const int64_t end = at + group < last ? at + group : last;
+            for (int64_t f = 0; f < p.F; f += rows)
+                for (int64_t i = at; i < end; ++i) {
+                    const Panel<T> panel(desk.panels + (i - at) * Panel<T>::size(p.K), p, i);
+                    if (panel.have <= Simd<T>::lanes)
+                        step<1>(job, b, panel, f, f + rows, desk);
+                    else
+                        step<VECS>(job, b, panel, f, f + rows, desk);
+                }
+        }
     }
-    const int threads = work < SMALL || panels < 2 ? 1 : job.threads;
-    const bool shared = job.count < 4 * int64_t(threads);
-    Scratch common(shared ? packed_sum * int64_t(sizeof(T)) : 64);
+
+    template <int NV>
+    static void step(const FactorJob<T> &job, int64_t b, const Panel<T> &panel, int64_t begin, int64_t end,
+                     const Desk<T> &desk) {
+        const int64_t F = job.problems[b].F;
+        if (begin == 0) open<T, NV>(job, b, panel);
+        add_rows<T, KIND, NV>(job, b, desk.packed, panel, begin, end < F ? end : F, desk.ratios);
+        if (end >= F) close<T, KIND, NV>(job, b, desk.totals, panel);
+    }
+};
+
+// Part `part` of `parts` of a problem's panels, dealt out by vectors: the last panel may hold one only.
+template <typename T, typename WORK>
+static void work_on(const FactorJob<T> &job, int64_t b, int64_t part, int64_t parts, Desk<T> &desk) {
+    const int64_t vectors = (job.problems[b].N + Simd<T>::lanes - 1) / Simd<T>::lanes;
+    const int64_t first = (vectors * part / parts + 1) / VECS, last = (vectors * (part + 1) / parts + 1) / VECS;
+    if (first == last) return;
+    desk.fetch(job, b);
+    WORK::run(job, b, first, last, desk);
+}
+
+// `sweeps` times: WORK on every panel of every problem of each half in turn (an update of H, then of W, say).
+// With many problems a thread stays with one for all its sweeps, in its own cache; with few, the threads share the
+// panels of each. Every thread packs W for itself, which costs less than to wait for the others and to fetch what
+// they packed.
+template <typename T, typename WORK> static void run_sweeps(const FactorJob<T> *halves, int count, int64_t sweeps) {
+    const FactorJob<T> &job = halves[0];
+    int64_t K = 0, packed = 0, work = 0, V = 0;
+    for (int half = 0; half < count; ++half)
+        for (int64_t b = 0; b < job.count; ++b) {
+            const Problem &p = halves[half].problems[b];
+            const int64_t size = blocks_of(p.F) * ROWS * p.K;
+            if (p.K > K) K = p.K;
+            if (size > packed) packed = size;
+            if (half == 0) work += p.F * p.N * p.K, V += p.F * p.N * int64_t(sizeof(T));
+        }
+    const int threads = work < SMALL ? 1 : job.threads;
+    const bool whole = job.count >= 4 * int64_t(threads), resident = V <= RESIDENT;
+    const int64_t parts = resident ? threads : 4 * threads;
 
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         FlushSubnormals flush;
-        Scratch own((panel_scratch<T>(K) + (shared ? 0 : packed_max) + 64) * int64_t(sizeof(T)));
-        T *scratch = static_cast<T *>(own.memory);
-        if (shared) {
-            T *at = static_cast<T *>(common.memory);
-            for (int64_t b = 0; b < job.count; ++b) {
-                const Problem &p = job.problems[b];
-                const int64_t blocks = blocks_of(p.F), panels_here = (p.N + C - 1) / C;
-                T *packed = at, *totals = packed + blocks * ROWS * p.K;
-                at = totals + p.K + 64;
-#pragma omp for schedule(static) nowait
-                for (int64_t i = 0; i < blocks; ++i) pack_block(job.Wt + p.w_at, p, i, packed + i * ROWS * p.K);
-#pragma omp for schedule(static)  // its barrier also ends the packing
-                for (int64_t k = 0; k < p.K; ++k) totals[k] = row_sum(job.Wt + p.w_at + k * p.F, p.F);
-                const auto run = [&](int64_t i) {
-                    WORK::run(job, b, packed, totals, i * C, scratch, panel_values + (panel_values ? first_panel[b] + i : 0));
-                };
-                if (p.F * p.N * int64_t(sizeof(T)) <= RESIDENT) {
-#pragma omp for schedule(static) nowait
-                    for (int64_t i = 0; i < panels_here; ++i) run(i);
-                } else {
-#pragma omp for schedule(dynamic, 1) nowait
-                    for (int64_t i = 0; i < panels_here; ++i) run(i);
-                }
-            }
-        } else {
-            T *packed = scratch + panel_scratch<T>(K);
+        Desk<T> desk(K, packed);
+        if (whole) {
 #pragma omp for schedule(dynamic, 1)
-            for (int64_t b = 0; b < job.count; ++b) {
-                const Problem &p = job.problems[b];
-                const int64_t blocks = blocks_of(p.F);
-                T *totals = packed + blocks * ROWS * p.K;
-                for (int64_t i = 0; i < blocks; ++i) pack_block(job.Wt + p.w_at, p, i, packed + i * ROWS * p.K);
-                for (int64_t k = 0; k < p.K; ++k) totals[k] = row_sum(job.Wt + p.w_at + k * p.F, p.F);
-                for (int64_t i = 0; i * C < p.N; ++i)
-                    WORK::run(job, b, packed, totals, i * C, scratch, panel_values + (panel_values ? first_panel[b] + i : 0));
-            }
+            for (int64_t i = 0; i < job.count; ++i)
+                for (int64_t sweep = 0; sweep < sweeps; ++sweep)
+                    for (int half = 0; half < count; ++half) {
+                        desk.holds = -1;  // W has changed
+                        work_on<T, WORK>(halves[half], job.order[i], 0, 1, desk);
+                    }
+        } else {
+            for (int64_t sweep = 0; sweep < sweeps; ++sweep)
+                for (int half = 0; half < count; ++half) {
+                    desk.holds = -1;
+                    if (resident) {
+#pragma omp for schedule(static)
+                        for (int64_t part = 0; part < parts; ++part)
+                            for (int64_t b = 0; b < job.count; ++b) work_on<T, WORK>(halves[half], b, part, parts, desk);
+                    } else {
+#pragma omp for schedule(dynamic, 1)
+                        for (int64_t i = 0; i < job.count * parts; ++i)
+                            work_on<T, WORK>(halves[half], i / parts, i % parts, parts, desk);
+                    }
+                }
         }
     }
 }
 
-template <typename T> static void update(const FactorJob<T> &job) {
+template <typename T> static void update(const FactorJob<T> *halves, int count, int64_t sweeps) {
+    const FactorJob<T> &job = halves[0];
     if (job.beta == 1 && !job.weights)
-        for_all_panels<T, Update<T, KL>>(job, nullptr, nullptr);
+        run_sweeps<T, Update<T, KL>>(halves, count, sweeps);
     else if (job.beta == 1)
-        for_all_panels<T, Update<T, KL_WEIGHTED>>(job, nullptr, nullptr);
+        run_sweeps<T, Update<T, KL_WEIGHTED>>(halves, count, sweeps);
     else if (job.beta == 0)
-        for_all_panels<T, Update<T, IS>>(job, nullptr, nullptr);
+        run_sweeps<T, Update<T, IS>>(halves, count, sweeps);
     else if (job.beta == 2)
-        for_all_panels<T, Update<T, EUCLIDEAN>>(job, nullptr, nullptr);
+        run_sweeps<T, Update<T, EUCLIDEAN>>(halves, count, sweeps);
     else
-        for_all_panels<T, Update<T, GENERAL>>(job, nullptr, nullptr);
+        run_sweeps<T, Update<T, GENERAL>>(halves, count, sweeps);
 }
 
 // d_β(v | λ), in double.
@@ -354,29 +404,32 @@ NMF_INLINE Vec<double> entry_divergence(Vec<double> v, Vec<double> lam, double b
     return (own + (beta - 1) * power * lam - beta * v * power) / (beta * (beta - 1));
 }
 
-// The divergence of one panel; Λ is formed as in the update, compared in double.
+// The divergence of some panels; Λ is formed as in the update, compared in double.
 template <typename T> struct Divergence {
-    static void run(const FactorJob<T> &job, int64_t index, const T *packed, const T *, int64_t n0, T *scratch,
-                    double *value) {
+    static void run(const FactorJob<T> &job, int64_t b, int64_t first, int64_t last, const Desk<T> &desk) {
+        for (int64_t i = first; i < last; ++i) {
+            const Panel<T> panel(desk.panels, job.problems[b], i);
+            open<T, VECS>(job, b, panel);
+            job.by_panel[job.first_panel[b] + i] = value(job, b, panel, desk);
+        }
+    }
+
+    static double value(const FactorJob<T> &job, int64_t b, const Panel<T> &panel, const Desk<T> &desk) {
         constexpr int L = Simd<T>::lanes, C = Panel<T>::cols, D = Simd<double>::lanes;
-        const Problem &p = job.problems[index];
-        const int have = int(p.N - n0 < C ? p.N - n0 : C);
-        const double low = job.floor[index];
-        T *h = scratch;
-        double *v = reinterpret_cast<double *>(h + p.K * C), *lam = v + C, *u = lam + C;
-        for (int64_t k = 0; k < p.K; ++k)
-            for (int j = 0; j < VECS; ++j)
-                store(h + k * C + j * L, load_first(job.H + p.h_at + k * p.N + n0 + j * L, have - j * L));
+        const Problem &p = job.problems[b];
+        const double low = job.floor[b];
+        double v[C], lam[C], u[C];
         Vec<double> sum{};
-        for (int64_t b = 0; b < blocks_of(p.F); ++b) {
+        for (int64_t f0 = 0; f0 < p.F; f0 += ROWS) {
             Vec<T> acc[ROWS][VECS];
-            product<T, VECS>(packed + b * ROWS * p.K, h, p.K, acc);
-            for (int r = 0; r < ROWS && b * ROWS + r < p.F; ++r) {
-                const int64_t at = p.v_at + (b * ROWS + r) * p.N + n0;
+            const T *corner = job.V + p.v_at + f0 * p.N + panel.n0;
+            product<T, VECS>(desk.packed + f0 * p.K, panel.h, p.K, corner, p.N, acc);
+            for (int r = 0; r < ROWS && f0 + r < p.F; ++r) {
+                const int64_t at = p.v_at + (f0 + r) * p.N + panel.n0;
                 T tile[C];
                 for (int j = 0; j < VECS; ++j) store(tile + j * L, acc[r][j]);
                 for (int i = 0; i < C; ++i) {
-                    const bool in = i < have;
+                    const bool in = i < panel.have;
                     // Entries beyond the edge compare 1 with 1 and weigh nothing.
                     lam[i] = in ? (double(tile[i]) > low ? double(tile[i]) : low) : 1.0;
                     v[i] = in ? double(job.V[at + i]) : 1.0;
@@ -389,7 +442,7 @@ template <typename T> struct Divergence {
         }
         double total = 0;
         for (int i = 0; i < D; ++i) total += sum[i];
-        *value = total;
+        return total;
     }
 };
 
@@ -403,10 +456,12 @@ template <typename T> static void divergence(const FactorJob<T> &job, double *va
     }
     first[job.count] = panels;
     Scratch each(panels * int64_t(sizeof(double)));
-    double *by_panel = static_cast<double *>(each.memory);
-    for_all_panels<T, Divergence<T>>(job, by_panel, first);
+    FactorJob<T> counted = job;
+    counted.first_panel = first;
+    counted.by_panel = static_cast<double *>(each.memory);
+    run_sweeps<T, Divergence<T>>(&counted, 1, 1);
     for (int64_t b = 0; b < job.count; ++b) {  // in a fixed order
         values[b] = 0;
-        for (int64_t i = first[b]; i < first[b + 1]; ++i) values[b] += by_panel[i];
+        for (int64_t i = first[b]; i < first[b + 1]; ++i) values[b] += counted.by_panel[i];
     }
 }

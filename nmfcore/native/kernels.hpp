@@ -19,6 +19,7 @@ template <typename T>
 struct FactorJob {
     const Problem *problems;
     int64_t count;
+    const int64_t *order;         // the problems, the largest first
     const T *V, *Wt;
     T *H;
     const T *weights;             // nullptr: none
@@ -26,6 +27,8 @@ struct FactorJob {
     double beta, exponent;
     const T *add_neg, *add_pos;   // one per row of H, or nullptr
     T *neg, *pos;                 // where to store the two parts; nullptr: scale H instead
+    const int64_t *first_panel;   // of each problem in by_panel: for the divergence
+    double *by_panel;
     int threads;
 };
 
@@ -46,8 +49,8 @@ struct SpatialJob {
 
 struct Variant {
     const char *name;
-    void (*update_f32)(const FactorJob<float> &);
-    void (*update_f64)(const FactorJob<double> &);
+    void (*update_f32)(const FactorJob<float> *halves, int count, int64_t sweeps);
+    void (*update_f64)(const FactorJob<double> *halves, int count, int64_t sweeps);
     void (*divergence_f32)(const FactorJob<float> &, double *);
     void (*divergence_f64)(const FactorJob<double> &, double *);
     void (*spatial_step_f32)(const SpatialJob<float> &);
