@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from nmfcore.backends import composed
 from nmfcore.cuda import FOLDER, signature, source
-from nmfcore.layout import H_AT, K0, K1, Array, F, K, N, Table, view, views
+from nmfcore.layout import H_AT, K0, K1, V_AT, Array, F, Half, K, N, Table, host, view, views
 
 PRECISIONS = ("auto", "fp32", "tf32x3", "tf32")
 TILE = 32  # rows of V that the kernels take at once
@@ -84,13 +83,12 @@ class Batch:
 class Cuda:
     """The CUDA backend; see :class:`nmfcore.backends.Backend` for what each method computes."""
 
-    name = "cuda"
-
     def __init__(self, launcher: Launcher, precision: str = "auto") -> None:
         if precision not in PRECISIONS:
-            raise ValueError(f"precision {precision!r} of the CUDA backend must be one of {PRECISIONS}.")
+            raise ValueError(f"backend='cuda:{precision}' is not known; its precision is one of {PRECISIONS}.")
         self.launcher = launcher
         self.xp = launcher.xp
+        self.name = "cuda" if precision == "auto" else f"cuda:{precision}"
         self.precision = precision
         self._batches: OrderedDict[Any, Batch] = OrderedDict()
 
@@ -121,7 +119,7 @@ class Cuda:
     ) -> None:
         self._sweep(table, V, Wt, H, beta, floor, exponent, weights, add_neg, add_pos, None, None)
 
-    def sweeps(self, n: int, halves: Sequence[Any], beta: float, floor: Array, exponent: float) -> None:
+    def sweeps(self, n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
         """`n` times the updates of `halves` in turn, in one graph of launches once it is known."""
 
         def work() -> None:
@@ -141,7 +139,7 @@ class Cuda:
         batch = self._batch(table, floor, H.dtype, True, "fp32", divided=False)
         out = np.empty(len(table))
         for plan in batch.plans:
-            items = self._host(plan.items).view(ITEM).reshape(-1)
+            items = host(plan.items).view(ITEM).reshape(-1)
             owners, first = np.unique(items["problem"], return_index=True)
             values, sums = self.xp.empty(plan.blocks), self.xp.empty(len(owners))
             begins = self._device(np.append(first, plan.blocks).astype(np.int32))
@@ -150,7 +148,7 @@ class Cuda:
                    plan.items, batch.problems, V, Wt, H, weights, batch.floor, beta, values)  # fmt: skip
             total = self.launcher.kernel("finish.cu", "total", {"REAL": _real(H), "KIND": "KL"})
             total(_ceil(len(owners), 256), 256, 0, len(owners), begins, values, sums)
-            out[owners] = self._host(sums)
+            out[owners] = host(sums)
         for b in batch.large:
             out[b] = self._large_divergence(table[b], V, Wt, H, beta, float(floor[b]), weights)
         return out
@@ -311,7 +309,7 @@ class Cuda:
         kind = _kind(beta, True)  # both sums: what the rank costs more than pays for it
         ratios = self.launcher.kernel("finish.cu", "ratios", {"REAL": _real(H), "KIND": kind})
         for row, low, (v, wt, h) in zip(table.tolist(), floor.tolist(), views(table, V, Wt, H), strict=True):
-            u = None if weights is None else view(weights, row[2 + 1], *v.shape)
+            u = None if weights is None else view(weights, row[V_AT], *v.shape)
             rows = slice(row[K0], row[K1])
             outs = [view(flat, row[H_AT], row[K], row[N])[rows] for flat in (above, below)]
             for part in _slabs(v.shape):
@@ -331,7 +329,7 @@ class Cuda:
     ) -> float:
         xp, total = self.xp, 0.0
         ((v, wt, h),) = views(row[None], V, Wt, H)
-        u = None if weights is None else view(weights, int(row[3]), *v.shape)
+        u = None if weights is None else view(weights, int(row[V_AT]), *v.shape)
         for part in _slabs(v.shape):
             lam = xp.maximum((wt.T @ h[:, part]).astype(np.float64), low)
             seen = v[:, part].astype(np.float64)
@@ -343,9 +341,6 @@ class Cuda:
 
     def _device(self, array: Array) -> Any:
         return self.xp.asarray(np.ascontiguousarray(array))
-
-    def _host(self, array: Any) -> Array:
-        return array.get() if hasattr(array, "get") else np.asarray(array)
 
 
 class CupyLauncher:
@@ -405,13 +400,11 @@ class CupyLauncher:
 @cache
 def present() -> bool:
     """Whether CuPy finds a GPU that the kernels run on: compute capability 8.0 or newer."""
-    if find_spec("cupy") is None:
-        return False
     try:
         import cupy
 
         return cupy.cuda.runtime.getDeviceCount() > 0 and int(cupy.cuda.Device().compute_capability) >= 80
-    except Exception:  # CuPy without a driver, or with libraries missing, raises many kinds
+    except Exception:  # no CuPy; or, without a driver or with libraries missing, many kinds
         return False
 
 
@@ -436,13 +429,13 @@ def variants(dtype: np.dtype[Any], two: bool, precision: str, shared_limit: int)
     else:
         exact = [simt("float", entry["rank"], *entry[how]) for entry in table["fp32"]]
         terms = 1 if precision == "tf32" else 3
-        fast = [tensor(entry["rank"], *entry[how], terms=terms) for entry in table["tensor"]]
+        fast = [tensor(terms, entry["rank"], *entry[how]) for entry in table["tensor"]]
         fast = [one for one in fast if one.shared <= shared_limit]
         if precision == "fp32":
             fast = []
         elif precision == "auto":
             exact, fast = (
-                [one for one in exact if one.rank < table["tensor_from_rank"] or not fast or one.rank > fast[-1].rank],
+                [one for one in exact if not fast or not table["tensor_from_rank"] <= one.rank <= fast[-1].rank],
                 [one for one in fast if one.rank >= table["tensor_from_rank"]],
             )
         else:
@@ -462,7 +455,7 @@ def simt(real: str, rank: int, lanes: int, columns: int) -> Variant:
     return Variant("simt.cu", constants, rank, width, threads, (buffer + rank) * size)
 
 
-def tensor(rank: int, split: int, groups: int, terms: int) -> Variant:
+def tensor(terms: int, rank: int, split: int, groups: int) -> Variant:
     """The form of tensor.cu in which `split` warps share 16 columns, `groups` times in a block."""
     board = split * groups * TILE * 16 if split > 1 else 0
     constants = {"KP": rank, "SPLIT": split, "GROUPS": groups, "TERMS": terms}

@@ -16,9 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from nmfcore.cuda import KERNEL, signature, source
+from nmfcore.cuda import KERNEL, emulated_arrays, signature, source
 
 # These may differ from launch to launch of one compiled kernel: on the device they are constants, here variables.
 VARIABLES = ("KIND", "TERMS", "WIDE")
@@ -26,9 +24,9 @@ _C_TYPES = {"i64": ctypes.c_longlong, "int": ctypes.c_int, "float": ctypes.c_flo
 
 
 class EmulatedLauncher:
-    """What :class:`nmfcore.backends.cuda.CupyLauncher` does, on the processor with NumPy arrays."""
+    """What :class:`nmfcore.backends.cuda.CupyLauncher` does, on the processor."""
 
-    xp = np
+    xp: Any = emulated_arrays
     fill = 1  # blocks that fill the device: no problem is divided only for that
     shared_limit = 227 * 1024  # bytes a block may have, as on compute capability 9.0
 
@@ -59,7 +57,7 @@ def _argument(value: Any, kind: str) -> Any:
         if value is None:
             return ctypes.c_void_p()
         assert value.flags.c_contiguous
-        return ctypes.c_void_p(value.ctypes.data)
+        return ctypes.c_void_p(value.data.ptr)
     return _C_TYPES[kind](value)
 
 
