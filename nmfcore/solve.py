@@ -17,6 +17,7 @@ from nmfcore.backends import composed
 from nmfcore.divergence import as_beta, as_exponent
 from nmfcore.init import initial_factors
 from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, F, Half, K, Matrices, N, Table
+from nmfcore.parts import in_parts
 from nmfcore.penalties import Penalty
 
 Array = NDArray[Any]
@@ -45,6 +46,7 @@ class Result:
     history: tuple[tuple[int, NDArray[np.float64]], ...]
 
 
+@in_parts
 def nmf(
     V: ArrayLike | Sequence[ArrayLike],
     n_components: int | Sequence[int] | None = None,
@@ -97,8 +99,9 @@ def nmf(
             `tol` times its first one. 0 never stops.
         n_restarts: independent random starts of each problem, run as one batch; the best is returned.
         seed: an integer or Generator; the same seed gives the same result on the same backend.
-        device: ``"auto"`` or ``"cpu"``.
-        backend: ``"auto"``, ``"native"``, ``"jit"`` or ``"reference"``.
+        device: ``"cpu"``, ``"cuda"``, or ``"auto"``: where V is, but a large job goes to a GPU that is present.
+        backend: ``"auto"``, ``"native"``, ``"jit"``, ``"reference"``, ``"cuda"``, or ``"cuda:fp32"``,
+            ``"cuda:tf32x3"``, ``"cuda:tf32"``: the GPU with a precision of one's choice.
         dtype: of the computation: float32 or float64. None keeps float32, anything else becomes float64.
         callback: called as ``callback(iteration, objectives)`` at every check; a true answer stops the loop.
 
@@ -129,7 +132,7 @@ def nmf(
     for penalty in penalties:
         if penalty.factor not in ("W", "H"):
             raise ValueError(f"penalties: factor={penalty.factor!r} of {penalty!r} must be 'W' or 'H'.")
-    engine = backends.get(backend, device)
+    engine = backends.get(backend, device, V[0] if isinstance(V, (list, tuple)) and len(V) else V)
     wanted = _dtype(dtype)
     if engine.name == "reference":
         wanted = np.dtype(np.float64)
@@ -149,23 +152,27 @@ def nmf(
     )
     ranks = _ranks(n_components, start_w, start_h, len(given.shapes))
     table = layout.make_table(given.shapes, ranks, n_restarts)
-    peak = np.repeat([float(piece.max()) for piece in given.pieces()], n_restarts)
+    if backend == "auto" and device == "auto":
+        engine = backends.for_job(engine, float(n_iter) * float(table[:, [F, N, K]].astype(float).prod(1).sum()))
+    peak = np.repeat(given.peaks(), n_restarts)
     scale = _rescaling(peak, beta, given.flat.dtype, penalties)
     if scale is not None:
         given = _times(given, scale[::n_restarts])
 
     rng = np.random.default_rng(seed)
+    # The start is made in host memory, unless it was given on the device.
+    place = layout.namespace(start_w[0]) if start_w and start_h and layout.on_device(start_h[0]) else np
     state = _State(
         table=table,
-        Wt=np.empty(int(np.sum(table[:, K] * table[:, F])), given.flat.dtype),
-        H=np.empty(int(np.sum(table[:, K] * table[:, N])), given.flat.dtype),
+        Wt=place.empty(int(np.sum(table[:, K] * table[:, F])), given.flat.dtype),
+        H=place.empty(int(np.sum(table[:, K] * table[:, N])), given.flat.dtype),
     )
     pieces = given.pieces()
     for b in range(len(table)):
         source = b // n_restarts
         w, h = state.factors(b)
-        w0 = None if start_w is None else np.asarray(start_w[source], np.float64)
-        h0 = None if start_h is None else np.asarray(start_h[source], np.float64)
+        w0 = None if start_w is None else layout.placed(start_w[source], place).astype(np.float64)
+        h0 = None if start_h is None else layout.placed(start_h[source], place).astype(np.float64)
         if w0 is None or h0 is None:
             drawn_w, drawn_h = initial_factors(pieces[source], w.shape[0], init, rng)
             w0 = drawn_w if w0 is None else w0 * (1 if scale is None else scale[b])
@@ -179,6 +186,12 @@ def nmf(
                 raise ValueError(f"{name} must be finite and nonnegative.")
         w[...], h[...] = w0.T, h0
 
+    # From here on everything lies where the backend works; what comes back goes where V came from.
+    home, xp = layout.namespace(given.flat), engine.xp
+    given = given.to(xp)
+    entry_weights = None if entry_weights is None else entry_weights.to(xp)
+    state = _State(table, layout.placed(state.Wt, xp), layout.placed(state.H, xp))
+
     least = 1e-30 if given.flat.dtype == np.float32 else 1e-70
     floor = np.maximum(peak * (1 if scale is None else scale) * (1e-14 if beta < 1 else 1e-20), least)
     sides = (
@@ -186,7 +199,7 @@ def nmf(
         _Side(engine, "W", given, entry_weights, free_w, table, penalties),
     )
 
-    movable = [_as_slice(w & h) for w, h in zip(sides[1].free, sides[0].free, strict=True)]
+    movable = [_as_slice(w & h, xp) for w, h in zip(sides[1].free, sides[0].free, strict=True)]
 
     def objective(active: NDArray[np.intp]) -> NDArray[np.float64]:
         rows = table[active]
@@ -245,11 +258,17 @@ def nmf(
 
     final = objective(np.arange(len(table)))
     best = final.reshape(-1, n_restarts).argmin(1) + np.arange(0, len(table), n_restarts)
+    if home is not xp:
+        state = _State(
+            table, *(layout.host(flat) if home is np else home.asarray(flat) for flat in (state.Wt, state.H))
+        )
     chosen = [state.factors(int(b)) for b in best]
     unscale = np.ones(len(table)) if scale is None else 1 / scale
     pack = given.form.pack
     return Result(
-        W=pack([np.ascontiguousarray(w.T) * w.dtype.type(unscale[b]) for (w, _), b in zip(chosen, best, strict=True)]),
+        W=pack(
+            [home.ascontiguousarray(w.T) * w.dtype.type(unscale[b]) for (w, _), b in zip(chosen, best, strict=True)]
+        ),
         H=pack([h.copy() for _, h in chosen]),
         objective=pack([float(final[b] * unscale[b] ** beta) for b in best]),
         n_iter=pack([int(done[b]) for b in best]),
@@ -293,14 +312,14 @@ class _Side:
         self.penalties = [penalty for penalty in penalties if penalty.factor == factor]
         self.table = table.copy() if factor == "H" else layout.transposed(table)
         self.free = [_free_mask(free, int(rank), f"free_{factor.lower()}") for rank in table[:, K]]
-        self.kept: list[tuple[int, NDArray[np.bool_]]] = []  # fixed rows inside K0:K1 of a problem
+        self.kept: list[tuple[int, Array]] = []  # fixed rows inside K0:K1 of a problem
         for b, row in enumerate(self.table):
             mask = self.free[b]
             used = np.flatnonzero(mask)
             row[K0], row[K1] = (used[0], used[-1] + 1) if len(used) else (0, 0)
             fixed = ~mask[row[K0] : row[K1]]
             if fixed.any():
-                self.kept.append((b, fixed))
+                self.kept.append((b, engine.xp.asarray(np.flatnonzero(fixed))))
         self.idle = bool((self.table[:, K0] == self.table[:, K1]).all())
         if factor == "W" and not self.idle:
             # A transposed copy once, instead of strided reads in every iteration.
@@ -360,7 +379,7 @@ class _Side:
             if all(part[which] is None for part in parts):
                 sums.append(None)
                 continue
-            flat = np.zeros(size, H.dtype)
+            flat = self.engine.xp.zeros(size, H.dtype)
             for part in parts:
                 row, value = part[0], part[which]
                 if value is not None:
@@ -370,15 +389,15 @@ class _Side:
         return sums[0], sums[1], per_row
 
 
-def _as_slice(mask: NDArray[np.bool_]) -> slice | NDArray[np.bool_]:
-    """The rows of a mask as a slice where they are neighbours: indexing then copies nothing."""
+def _as_slice(mask: NDArray[np.bool_], xp: Any) -> slice | Array:
+    """The rows of a mask as a slice where they are neighbours: indexing then copies nothing. Else their numbers."""
     used = np.flatnonzero(mask)
     if len(used) and used[-1] - used[0] + 1 == len(used):
         return slice(int(used[0]), int(used[-1]) + 1)
-    return mask
+    return xp.asarray(used)
 
 
-def _normalize(state: _State, movable: list[slice | NDArray[np.bool_]], active: NDArray[np.intp]) -> None:
+def _normalize(state: _State, movable: list[slice | Array], active: NDArray[np.intp]) -> None:
     """Columns of W to sum 1, their scale into H, where both may move; WH does not change."""
     for b in active.tolist():
         wt, h = state.factors(b)

@@ -15,6 +15,7 @@ class Reference:
     """Formulas without any thought of speed; see :class:`nmfcore.backends.Backend`."""
 
     name = "reference"
+    xp: Any = np
 
     def split_gradient(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
