@@ -142,6 +142,22 @@ class Matrices:
         if low < 0:
             raise ValueError(f"{name} contains negative values (minimum {low:g}); it must be nonnegative.")
 
+    def with_missing(self, weights: "Matrices") -> "Matrices":
+        """With the mean of its matrix at every entry of weight 0, whatever stood there."""
+        missing = weights.flat == 0
+        if not missing.any():
+            return self
+        filled = replace(self, flat=np.where(missing, self.flat.dtype.type(0), self.flat))
+        for piece, weight in zip(filled.pieces(), weights.pieces(), strict=True):
+            gone = weight == 0
+            piece[gone] = piece.sum(dtype=np.float64) / max(np.count_nonzero(~gone), 1)
+        return filled
+
+    def times(self, factors: NDArray[np.float64]) -> "Matrices":
+        """A copy with each matrix multiplied by its factor."""
+        scaled = [piece * piece.dtype.type(factor) for piece, factor in zip(self.pieces(), factors, strict=True)]
+        return replace(self, flat=np.concatenate([piece.reshape(-1) for piece in scaled]))
+
     def pieces(self) -> list[Array]:
         """The matrices, as views."""
         at = offsets(np.asarray(self.shapes, np.int64).prod(1))

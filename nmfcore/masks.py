@@ -5,7 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmfcore.arrays import any_kind
 
+
+@any_kind
 def wiener(X: ArrayLike, parts: ArrayLike, power: float = 1.0) -> NDArray[Any]:
     """Source estimates S_j = parts_j^p / Σ_l parts_l^p ⊙ X, which sum to X.
 

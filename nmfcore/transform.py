@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmfcore.arrays import any_kind
+
 WINDOWS = ("hann", "sine", "hamming", "rect")
 
 
@@ -26,6 +28,7 @@ def make_window(name: str, frame: int) -> NDArray[np.float64]:
     raise ValueError(f"window={name!r} is not known; use one of {WINDOWS}.")
 
 
+@any_kind
 def stft(x: ArrayLike, frame: int = 1024, hop: int | None = None, window: str = "sine") -> NDArray[Any]:
     """Short-time Fourier transform X (…, F, N) of real signals x (…, T), F = frame // 2 + 1.
 
@@ -60,6 +63,7 @@ def stft(x: ArrayLike, frame: int = 1024, hop: int | None = None, window: str = 
     return np.ascontiguousarray(out, np.complex64 if x.dtype == np.float32 else np.complex128)
 
 
+@any_kind
 def istft(
     X: ArrayLike, frame: int | None = None, hop: int | None = None, window: str = "sine", *, length: int
 ) -> NDArray[Any]:

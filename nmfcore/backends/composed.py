@@ -1,8 +1,11 @@
 """What every backend can build from its own `split_gradient`: the parts of the seam that need no second writing."""
 
-import numpy as np
+from typing import Any
 
-from nmfcore.layout import H_AT, K0, K1, ROW_AT, Array, K, N, Table, view, views
+import numpy as np
+from numpy.typing import NDArray
+
+from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, Array, F, K, N, Table, view, views
 
 
 def scale(table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
@@ -37,3 +40,54 @@ def euclidean_parts(table: Table, V: Array, Wt: Array, H: Array) -> tuple[Array,
         view(neg, row[H_AT], row[K], row[N])[rows] = wt[rows] @ v
         view(pos, row[H_AT], row[K], row[N])[rows] = (wt[rows] @ wt.T) @ h
     return neg, pos
+
+
+def products(table: Table, V: Array, Wt: Array, H: Array) -> list[Array]:
+    """WᵀV (K, N) of each problem."""
+    return [wt @ v for v, wt, _ in views(table, V, Wt, H)]
+
+
+def coordinate_update(
+    table: Table, cross: list[Array], Wt: Array, H: Array, orders: list[Array], l1: float, l2: float, sweep: Any
+) -> NDArray[np.float64]:
+    """`sweep` over the rows of H in the order given, with the two penalties in the Gram matrix and in WᵀV.
+
+    A pattern whose energy is nothing beside a V of level 1 has no minimum to go to, and its row stays.
+    """
+    least = 1e-30 if H.dtype == np.float32 else 1e-200
+    moved = np.zeros(len(table))
+    for b, (row, wtv, order) in enumerate(zip(table.tolist(), cross, orders, strict=True)):
+        wt, h = view(Wt, row[W_AT], row[K], row[F]), view(H, row[H_AT], row[K], row[N])
+        gram = wt @ wt.T
+        gram.flat[:: len(gram) + 1] += l2
+        diagonal = gram.diagonal()
+        inverse = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > least)
+        if l1:
+            wtv -= H.dtype.type(l1)
+        moved[b] = sweep(h, gram, wtv, inverse, order)
+    return moved
+
+
+def sparse_gradient(v: Any, wt: Array, h: Array, floor: float | None = None) -> Array:
+    """Wᵀ(V / Λ) over the non-zeros of V (CSC), or WᵀV without a floor."""
+    values = v.data if floor is None else v.data / np.maximum(_at_nonzeros(v, wt, h), floor)
+    quotients = type(v)((values, v.indices, v.indptr), shape=v.shape)
+    out: Array = (quotients.T @ wt.T).T
+    return out
+
+
+def sparse_divergence(v: Any, wt: Array, h: Array, floor: float) -> float:
+    """Σ V log(V / Λ) over the non-zeros of V (CSC)."""
+    values = v.data.astype(np.float64)
+    return float(values @ np.log(values / np.maximum(_at_nonzeros(v, wt, h), floor)))
+
+
+def _at_nonzeros(v: Any, wt: Array, h: Array) -> Array:
+    """Λ at the non-zeros of V, a piece at a time."""
+    rows, columns = v.indices, v.tocoo().col
+    out = np.empty_like(v.data)
+    step = max(1, (1 << 22) // len(wt))
+    for at in range(0, len(out), step):
+        piece = slice(at, at + step)
+        out[piece] = (wt[:, rows[piece]] * h[:, columns[piece]]).sum(0)
+    return out

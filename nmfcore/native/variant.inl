@@ -18,6 +18,8 @@ namespace {
 #include "simd.inl"
 #include "factor.inl"
 #include "spatial.inl"
+#include "coordinate_descent.inl"
+#include "sparse.inl"
 
 }  // namespace
 
@@ -32,6 +34,10 @@ const Variant NMF_VARIANT = {
     spatial_step<double>,
     wiener<float>,
     wiener<double>,
+    coordinate_sweep<float>,
+    coordinate_sweep<double>,
+    sparse<float>,
+    sparse<double>,
 };
 
 }  // namespace nmfcore

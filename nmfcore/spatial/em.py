@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmfcore import backends
+from nmfcore.arrays import any_kind
 from nmfcore.models.dictionary import Dictionary
 from nmfcore.solve import check_counts
 from nmfcore.spatial.averaging import local_covariance
@@ -41,6 +42,7 @@ class LocalGaussianModel:
     H: NDArray[Any] | None = None
 
 
+@any_kind
 def fit(
     X: ArrayLike,
     *,
