@@ -132,8 +132,6 @@ class MiniBatchNMF(Factorizer):
             cost = self._step(batch, parts[which], H)
             if watch.settled(step, cost, batch.samples, H, before):
                 break
-        if self.fresh_restarts:
-            parts = [self._solve_w(batch, H, self._transform_iterations()) for batch in batches]
         self.n_steps_, self.n_iter_ = step, -(-step // len(batches))
         if self.n_iter_ == self.max_iter and self.tol > 0:
             warnings.warn(
@@ -141,6 +139,9 @@ class MiniBatchNMF(Factorizer):
                 ConvergenceWarning,
                 stacklevel=2,
             )
+        if self.fresh_restarts:
+            batches = [_Batch(X, self._beta_loss)]
+            parts = [self._solve_w(batches[0], H, self._transform_iterations())]
         error = sum(batch.divergence(part, H) for batch, part in zip(batches, parts, strict=True))
         self.reconstruction_err_ = float(np.sqrt(2 * max(error, 0.0)))
         self.components_, self.n_components_ = wrap(H, kind), len(H)
@@ -191,7 +192,7 @@ class MiniBatchNMF(Factorizer):
             batch.update_w(part, H, self._gamma, l1_W, l2_W)
         squares = l2_W * float((part**2).sum()) + l2_H * float((H**2).sum())
         cost = batch.divergence(part, H) + l1_W * float(part.sum()) + l1_H * float(H.sum()) + squares
-        if not part.any():  # a silent batch teaches nothing
+        if batch.mean == 0:  # silence teaches nothing
             return cost / batch.samples
         above, below = batch.gradient_h(part, H)
         numerator, denominator = self._components_numerator, self._components_denominator
