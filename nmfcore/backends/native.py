@@ -25,7 +25,7 @@ class Native:
         return neg, pos
 
     def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
-        composed.scale(table, H, neg, pos, exponent)
+        _native.scale(table, H, neg, pos, exponent)
 
     def update(
         self,
@@ -51,6 +51,8 @@ class Native:
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
     ) -> NDArray[np.float64]:
+        if beta == 2 and weights is None:
+            return composed.euclidean_divergence(table, V, Wt, H)
         values = np.empty(len(table))
         _native.divergence(table, V, Wt, H, beta, floor, weights, values)
         return values

@@ -212,7 +212,7 @@ class MiniBatchNMF(Factorizer):
         for _ in range(iterations):
             before = part.copy()
             batch.update_w(part, H, self._gamma, l1, l2)
-            if self.tol > 0 and np.linalg.norm(part - before) <= self.tol * np.linalg.norm(part):
+            if self.tol > 0 and _norm(part - before) <= self.tol * _norm(part):
                 break
         return part
 
@@ -272,7 +272,7 @@ class _Watch:
         self.average = cost if self.average == float("inf") else self.average * (1 - weight) + cost * weight
         self._say(step, f"mean batch cost: {cost}, ewa cost: {self.average}")
         # A silent batch leaves H exactly as it was, which says nothing about convergence.
-        if 0 < np.linalg.norm(H - before) <= model.tol * np.linalg.norm(H):
+        if 0 < _norm(H - before) <= model.tol * _norm(H):
             self._say(step, "converged (small H change)")
             return True
         self.idle = 0 if self.average < self.least else self.idle + 1
@@ -285,3 +285,8 @@ class _Watch:
     def _say(self, step: int, what: str) -> None:
         if self.model.verbose:
             print(f"Minibatch step {step}/{self.steps}: {what}")
+
+
+def _norm(a: Array) -> float:
+    """The Frobenius norm without BLAS, whose threads would still spin when the next kernel wants the cores."""
+    return float(np.sqrt(np.square(a).sum()))

@@ -6,6 +6,9 @@
 // registers over all rows, as in a matrix product, and only the little that they owe to each other is put right one by
 // one. The sums of a panel belong to one thread: the result does not depend on the number of threads.
 
+// Multiply-adds below which one thread sweeps: BLAS has just made the products, and its threads still hold the cores.
+constexpr int64_t SMALL_SWEEP = 1 << 26;
+
 // The rows of G that a block of the order needs, as [block][r][ROWS]; zeros beyond the end of the order.
 template <typename T> static void pack_gram(const SweepJob<T> &job, int64_t block, T *out) {
     for (int64_t r = 0; r < job.K; ++r)
@@ -58,7 +61,7 @@ template <typename T> static double coordinate_sweep(const SweepJob<T> &job) {
     T *packed = static_cast<T *>(common.memory);
     double *by_panel = static_cast<double *>(each.memory);
     for (int64_t b = 0; b < blocks; ++b) pack_gram(job, b, packed + b * ROWS * job.K);
-    const int threads = job.N * job.K * job.count < SMALL || panels < 2 ? 1 : job.threads;
+    const int threads = job.N * job.K * job.count < SMALL_SWEEP || panels < 2 ? 1 : job.threads;
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         FlushSubnormals flush;

@@ -77,6 +77,8 @@ struct Variant {
     void (*spatial_step_f64)(const SpatialJob<double> &);
     void (*wiener_f32)(const SpatialJob<float> &);
     void (*wiener_f64)(const SpatialJob<double> &);
+    void (*scale_f32)(const FactorJob<float> &);
+    void (*scale_f64)(const FactorJob<double> &);
     double (*coordinate_sweep_f32)(const SweepJob<float> &);
     double (*coordinate_sweep_f64)(const SweepJob<double> &);
     double (*sparse_f32)(const SparseJob<float> &);

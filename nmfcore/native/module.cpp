@@ -223,10 +223,31 @@ void wiener(Mixture<std::complex<T>> X, Variances<const T> v, Covariances<const 
     run_filter(job);
 }
 
+void run_scale(const FactorJob<float> &job) { chosen().scale_f32(job); }
+void run_scale(const FactorJob<double> &job) { chosen().scale_f64(job); }
 double run(const SweepJob<float> &job) { return chosen().coordinate_sweep_f32(job); }
 double run(const SweepJob<double> &job) { return chosen().coordinate_sweep_f64(job); }
 double run(const SparseJob<float> &job) { return chosen().sparse_f32(job); }
 double run(const SparseJob<double> &job) { return chosen().sparse_f64(job); }
+
+template <typename T> void scale(Table table, Out<T> H, Out<T> neg, Out<T> pos, double exponent) {
+    need(table.shape(1) == sizeof(Problem) / sizeof(int64_t), "table must have nine columns");
+    need(neg.size() == H.size() && pos.size() == H.size(), "neg and pos must be as large as H");
+    FactorJob<T> job{};
+    job.problems = reinterpret_cast<const Problem *>(table.data());
+    job.count = int64_t(table.shape(0));
+    for (int64_t b = 0; b < job.count; ++b) {
+        const Problem &p = job.problems[b];
+        need(p.N > 0 && p.k0 >= 0 && p.k0 <= p.k1 && p.k1 <= p.K, "table has an impossible shape");
+        need(p.h_at >= 0 && p.h_at + p.K * p.N <= int64_t(H.size()), "a problem lies outside H");
+    }
+    job.H = H.data();
+    job.neg = neg.data();
+    job.pos = pos.data();
+    job.exponent = exponent;
+    nb::gil_scoped_release release;
+    run_scale(job);
+}
 
 template <typename T> using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
@@ -275,6 +296,8 @@ template <typename T> void define(nb::module_ &m) {
           nb::arg("R").noconvert(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert(), nb::arg("psi").noconvert().none());
     m.def("wiener", &wiener<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(), nb::arg("R").noconvert(),
           nb::arg("images").noconvert());
+    m.def("scale", &scale<T>, nb::arg("table").noconvert(), nb::arg("H").noconvert(), nb::arg("neg").noconvert(),
+          nb::arg("pos").noconvert(), "exponent"_a);
     m.def("coordinate_sweep", &coordinate_sweep<T>, nb::arg("H").noconvert(), nb::arg("gram").noconvert(),
           nb::arg("cross").noconvert(), nb::arg("inverse").noconvert(), nb::arg("order").noconvert());
     m.def("sparse", &sparse<T>, nb::arg("starts").noconvert(), nb::arg("rows").noconvert(), nb::arg("values").noconvert(),

@@ -18,6 +18,7 @@ namespace {
 #include "simd.inl"
 #include "factor.inl"
 #include "spatial.inl"
+#include "scale.inl"
 #include "coordinate_descent.inl"
 #include "sparse.inl"
 
@@ -34,6 +35,8 @@ const Variant NMF_VARIANT = {
     spatial_step<double>,
     wiener<float>,
     wiener<double>,
+    scale<float>,
+    scale<double>,
     coordinate_sweep<float>,
     coordinate_sweep<double>,
     sparse<float>,
