@@ -197,6 +197,11 @@ class Matrices:
         if low < 0:
             raise ValueError(f"{name} contains negative values (minimum {low:g}); it must be nonnegative.")
 
+    @property
+    def home(self) -> Any:
+        """The module of the arrays: NumPy, or CuPy."""
+        return namespace(self.flat)
+
     def to(self, xp: Any) -> "Matrices":
         """In host memory (NumPy) or on the device (CuPy)."""
         return replace(self, flat=placed(self.flat, xp))
@@ -206,6 +211,22 @@ class Matrices:
         if len(set(self.shapes)) == 1:
             return host(self.flat.reshape(len(self.shapes), -1).max(1), np.float64)
         return np.array([float(piece.max()) for piece in self.pieces()])
+
+    def with_missing(self, weights: "Matrices") -> "Matrices":
+        """With the mean of its matrix at every entry of weight 0, whatever stood there."""
+        missing = weights.flat == 0
+        if not missing.any():
+            return self
+        filled = replace(self, flat=self.home.where(missing, self.flat.dtype.type(0), self.flat))
+        for piece, weight in zip(filled.pieces(), weights.pieces(), strict=True):
+            gone = weight == 0
+            piece[gone] = piece.sum(dtype=np.float64) / max(int((~gone).sum()), 1)
+        return filled
+
+    def times(self, factors: NDArray[np.float64]) -> "Matrices":
+        """A copy with each matrix multiplied by its factor."""
+        scaled = [piece * piece.dtype.type(factor) for piece, factor in zip(self.pieces(), factors, strict=True)]
+        return replace(self, flat=self.home.concatenate([piece.reshape(-1) for piece in scaled]))
 
     def pieces(self) -> list[Array]:
         """The matrices, as views."""

@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmfcore.arrays import any_kind
 from nmfcore.layout import as_array
 
 
+@any_kind
 def wiener(X: ArrayLike, parts: ArrayLike, power: float = 1.0) -> NDArray[Any]:
     """Source estimates S_j = parts_j^p / Σ_l parts_l^p ⊙ X, which sum to X.
 

@@ -13,15 +13,19 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from nmfcore import backends, layout
 from nmfcore.acceleration import Extrapolation
+from nmfcore.arrays import any_kind
 from nmfcore.backends import composed
-from nmfcore.divergence import as_beta, as_exponent
+from nmfcore.backends.sparse import Sparse
+from nmfcore.compressed import Compressed, is_sparse, number
+from nmfcore.divergence import as_beta, as_exponent, level_floor
 from nmfcore.init import initial_factors
 from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, F, Half, K, Matrices, N, Table
 from nmfcore.parts import in_parts
-from nmfcore.penalties import Penalty
+from nmfcore.penalties import L1, L2, Penalty
 
 Array = NDArray[Any]
 Callback = Callable[[int, NDArray[np.float64]], Any]
+Rule = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Result:
     history: tuple[tuple[int, NDArray[np.float64]], ...]
 
 
+@any_kind
 @in_parts
 def nmf(
     V: ArrayLike | Sequence[ArrayLike],
@@ -59,14 +64,16 @@ def nmf(
     weights: Any = None,
     penalties: Sequence[Penalty] = (),
     init: str = "random",
+    solver: str = "mu",
     exponent: float | str = "mm",
     normalize: bool = False,
     acceleration: str | None = None,
     n_iter: int = 200,
-    tol: float = 0.0,
+    tol: float | Rule = 0.0,
     check_every: int = 10,
     n_restarts: int = 1,
-    seed: int | np.random.Generator | None = None,
+    shuffle: bool = False,
+    seed: int | np.random.Generator | np.random.RandomState | None = None,
     device: str = "auto",
     backend: str = "auto",
     dtype: DTypeLike | None = None,
@@ -75,10 +82,13 @@ def nmf(
     """Factorize V ≈ W H ≥ 0 under a β-divergence: one matrix, a batch, or a ragged list of matrices.
 
     Multiplicative updates (Lee and Seung 2001; Févotte and Idier 2011): H, then W, `n_iter` times. With
-    ``exponent="mm"`` the objective never increases, for any β, and with the penalties that say so.
+    ``exponent="mm"`` the objective never increases, for any β, and with the penalties that say so. For β = 2
+    ``solver="cd"`` descends coordinate by coordinate instead (fast HALS: Cichocki and Phan, IEICE Transactions 2009).
 
     Args:
-        V: nonnegative (F, N), (…, F, N), or a list of (F_b, N_b). Not changed.
+        V: nonnegative (F, N), (…, F, N), or a list of (F_b, N_b). Not changed. NumPy, CuPy, torch or any array that
+            speaks DLPack: the answer is of the same kind, on the same device. Or scipy.sparse matrices, one or a list:
+            for β = 1 and 2 the work then grows with the non-zeros.
         n_components: K, or one K per problem; may be left out where W or H is given.
         beta: 2 Euclidean, 1 Kullback–Leibler, 0 Itakura–Saito, any other real number, or scikit-learn's name for it.
             For β ≤ 0 the divergence is infinite at V = 0; entries below 1e-14 of the largest are taken as that.
@@ -86,18 +96,24 @@ def nmf(
         H: initial (or fixed) activations (…, K, N). Exact zeros stay zero: a mask of activity is given so.
         free_w: which columns of W are updated: True, False, a slice, or a boolean mask of length K.
         free_h: which rows of H are updated, likewise.
-        weights: a nonnegative weight per entry of V, in its form; 0 marks a missing entry.
+        weights: a nonnegative weight per entry of V, in its form; 0 marks a missing entry, which may hold NaN.
         penalties: from :mod:`nmfcore.penalties`; they act on every problem of the batch.
-        init: ``"random"``, ``"nndsvd"`` or ``"nndsvda"``, for factors that are not given.
+        init: ``"random"``, ``"nndsvd"``, ``"nndsvda"`` or ``"nndsvdar"``, for factors that are not given.
+        solver: ``"mu"`` (multiplicative updates) or ``"cd"`` (coordinate descent: β = 2 without weights, and no other
+            penalties than L1 and L2).
         exponent: ``"mm"``, ``"mu"`` (1: faster, monotone in practice for 0 ≤ β ≤ 2) or a number in (0, 1].
         normalize: keep columns of W at sum 1, their scale moved into H, after every iteration; of the components
             that are free in both factors.
         acceleration: ``"extrapolation"`` gives the updates momentum (:mod:`nmfcore.acceleration`): the same objective
-            in about half the iterations. Still monotone from check to check; not with `normalize`.
+            in about half the iterations. Still monotone from check to check; not with
+            `normalize` or ``solver="cd"``.
         n_iter: the most iterations.
         tol: a problem stops by itself once ten iterations (`check_every`) lower its objective by less than
-            `tol` times its first one. 0 never stops.
+            `tol` times its first one. 0 never stops. A function of the first, the previous and the present
+            objectives that tells which problems are settled replaces the rule. With ``solver="cd"`` a problem
+            stops once its projected gradients, of every iteration, sum to less than `tol` times those of the first.
         n_restarts: independent random starts of each problem, run as one batch; the best is returned.
+        shuffle: with ``solver="cd"``, visit the components in a random order.
         seed: an integer or Generator; the same seed gives the same result on the same backend.
         device: ``"cpu"``, ``"cuda"``, or ``"auto"``: where V is, but a large job goes to a GPU that is present.
         backend: ``"auto"``, ``"native"``, ``"jit"``, ``"reference"``, ``"cuda"``, or ``"cuda:fp32"``,
@@ -125,26 +141,37 @@ def nmf(
     check_counts(n_iter=n_iter, check_every=check_every, n_restarts=n_restarts)
     if acceleration not in (None, "extrapolation"):
         raise ValueError(f"acceleration={acceleration!r} must be None or 'extrapolation'.")
-    if acceleration and normalize:
-        raise ValueError("acceleration cannot be combined with normalize=True; normalize W after the fit instead.")
-    if not tol >= 0:
+    if acceleration and (normalize or solver == "cd"):
+        raise ValueError("acceleration is for solver='mu' without normalize=True; leave one of them out.")
+    if not callable(tol) and not tol >= 0:
         raise ValueError(f"tol={tol!r} must be ≥ 0.")
     for penalty in penalties:
         if penalty.factor not in ("W", "H"):
             raise ValueError(f"penalties: factor={penalty.factor!r} of {penalty!r} must be 'W' or 'H'.")
-    engine = backends.get(backend, device, V[0] if isinstance(V, (list, tuple)) and len(V) else V)
+    _check_solver(solver, beta, weights, penalties, tol)
+    engine: Any = backends.get(backend, device, V[0] if isinstance(V, (list, tuple)) and len(V) else V)
     wanted = _dtype(dtype)
     if engine.name == "reference":
         wanted = np.dtype(np.float64)
 
-    given = Matrices.of(V, "V", wanted)
-    given.check_nonnegative("V")
+    given: Any
+    if is_sparse(V):
+        given, engine = Compressed.of(V, "V", wanted), Sparse(engine)
+        given.check_divergence(beta)
+        if weights is not None:
+            raise ValueError(
+                "weights= cannot be used with a sparse V, whose zeros are observed; give V as a dense array."
+            )
+    else:
+        given = Matrices.of(V, "V", wanted)
     entry_weights = None
     if weights is not None:
         entry_weights = Matrices.of(weights, "weights", given.flat.dtype)
         entry_weights.check_nonnegative("weights")
         if entry_weights.shapes != given.shapes:
             raise ValueError("weights must have the shape of V, entry for entry.")
+        given = given.with_missing(entry_weights)
+    given.check_nonnegative("V")
 
     start_w, start_h = (
         None if value is None else given.form.unpack(value, name, len(given.shapes))
@@ -152,14 +179,16 @@ def nmf(
     )
     ranks = _ranks(n_components, start_w, start_h, len(given.shapes))
     table = layout.make_table(given.shapes, ranks, n_restarts)
-    if backend == "auto" and device == "auto":
+    if isinstance(given, Compressed):
+        number(table, n_restarts)
+    elif backend == "auto" and device == "auto":
         engine = backends.for_job(engine, float(n_iter) * float(table[:, [F, N, K]].astype(float).prod(1).sum()))
     peak = np.repeat(given.peaks(), n_restarts)
     scale = _rescaling(peak, beta, given.flat.dtype, penalties)
     if scale is not None:
-        given = _times(given, scale[::n_restarts])
+        given = given.times(scale[::n_restarts])
 
-    rng = np.random.default_rng(seed)
+    rng = seed if isinstance(seed, np.random.RandomState) else np.random.default_rng(seed)
     # The start is made in host memory, unless it was given on the device.
     place = layout.namespace(start_w[0]) if start_w and start_h and layout.on_device(start_h[0]) else np
     state = _State(
@@ -187,13 +216,11 @@ def nmf(
         w[...], h[...] = w0.T, h0
 
     # From here on everything lies where the backend works; what comes back goes where V came from.
-    home, xp = layout.namespace(given.flat), engine.xp
+    home, xp = given.home, engine.xp
     given = given.to(xp)
     entry_weights = None if entry_weights is None else entry_weights.to(xp)
     state = _State(table, layout.placed(state.Wt, xp), layout.placed(state.H, xp))
-
-    least = 1e-30 if given.flat.dtype == np.float32 else 1e-70
-    floor = np.maximum(peak * (1 if scale is None else scale) * (1e-14 if beta < 1 else 1e-20), least)
+    floor = level_floor(peak * (1 if scale is None else scale), beta, given.flat.dtype)
     sides = (
         _Side(engine, "H", given, entry_weights, free_h, table, penalties),
         _Side(engine, "W", given, entry_weights, free_w, table, penalties),
@@ -215,19 +242,30 @@ def nmf(
         side.select(active, floor)
     done = np.full(len(table), n_iter)
     status = np.full(len(table), "max_iter", dtype=object)
+    rule = _rule(tol) if solver == "mu" else None
+    permuter = rng if shuffle else None
     speed = Extrapolation(table, state.Wt, state.H) if acceleration else None
-    watch = tol > 0 or callback is not None or speed is not None
+    watch = rule is not None or callback is not None or speed is not None
     history: list[tuple[int, NDArray[np.float64]]] = []
     if watch:
         history.append((0, objective(active)))
     busy = [side for side in sides if not side.idle]
     iteration = 0
     while iteration < n_iter:
-        steps = min(check_every - iteration % check_every, n_iter - iteration)
+        # Coordinate descent looks at its own pace after every iteration.
+        steps = 1 if solver == "cd" else min(check_every - iteration % check_every, n_iter - iteration)
         iteration += steps
+        settled = np.zeros(len(active), bool)
         momentum = None if speed is None else speed.momentum(steps, active)
         halves = [side.half(state, speed) for side in busy]
-        if busy and not normalize and not any(side.interrupts for side in busy):
+        if solver == "cd":
+            pace = sides[0].descend(state, permuter) + sides[1].descend(state, permuter)
+            if iteration == 1:
+                rest = pace * (0.0 if callable(tol) else tol)
+            settled = pace <= rest[active]
+            if normalize:
+                _normalize(state, movable, active)
+        elif busy and not normalize and not any(side.interrupts for side in busy):
             engine.sweeps(steps, halves, beta, floor[active], gamma, momentum)
         else:
             for step in range(steps):
@@ -237,14 +275,15 @@ def nmf(
                     side.update(half, beta, gamma)
                 if normalize:
                     _normalize(state, movable, active)
-        if not watch:
-            continue
-        value = history[-1][1].copy()
-        value[active] = objective(active)
-        rose = np.zeros(len(active), bool) if speed is None else speed.check(active, value, history[-1][1])
-        stop = callback is not None and bool(callback(iteration, value))
-        settled = (history[-1][1] - value <= tol * np.abs(history[0][1]))[active] & ~rose & (tol > 0)
-        history.append((iteration, value))
+        stop = False
+        if watch and (iteration % check_every == 0 or iteration == n_iter):
+            value = history[-1][1].copy()
+            value[active] = objective(active)
+            rose = np.zeros(len(active), bool) if speed is None else speed.check(active, value, history[-1][1])
+            stop = callback is not None and bool(callback(iteration, value))
+            if rule is not None:
+                settled = rule(history[0][1], history[-1][1], value)[active] & ~rose
+            history.append((iteration, value))
         if settled.any():
             done[active[settled]] = iteration
             status[active[settled]] = "converged"
@@ -299,9 +338,9 @@ class _Side:
 
     def __init__(
         self,
-        engine: backends.Backend,
+        engine: Any,
         factor: str,
-        given: Matrices,
+        given: Any,
         weights: Matrices | None,
         free: Any,
         table: Table,
@@ -330,7 +369,7 @@ class _Side:
 
     def select(self, active: NDArray[np.intp], floor: Array) -> None:
         """Go on with these problems alone."""
-        self.active = self.table[active]
+        self.problems, self.active = active, self.table[active]
         self.floor = floor[active]
 
     @property
@@ -359,6 +398,17 @@ class _Side:
             self.engine.scale(table, H, neg, pos, gamma)
         for b, fixed, rows in saved:
             self._rows(H, b)[fixed] = rows
+
+    def descend(self, state: _State, rng: Any) -> NDArray[np.float64]:
+        """One sweep of coordinate descent over the free rows of the factor; how far each problem was from rest."""
+        if self.idle:
+            return np.zeros(len(self.active))
+        Wt, H = (state.Wt, state.H) if self.factor == "H" else (state.H, state.Wt)
+        free = [np.flatnonzero(self.free[int(b)]) for b in self.problems]
+        orders = free if rng is None else [rng.permutation(rows) for rows in free]
+        l1, l2 = (sum(one.lam for one in self.penalties if isinstance(one, kind)) for kind in (L1, L2))
+        moved: NDArray[np.float64] = self.engine.coordinate_update(self.active, self.V, Wt, H, orders, l1, l2)
+        return moved
 
     def _rows(self, H: Array, b: int) -> Array:
         row = self.table[b].tolist()
@@ -415,6 +465,30 @@ def check_counts(**counts: int) -> None:
             raise ValueError(f"{name}={value!r} must be a whole number ≥ 1.")
 
 
+def _check_solver(solver: str, beta: float, weights: Any, penalties: Sequence[Penalty], tol: float | Rule) -> None:
+    """Raise where coordinate descent cannot do what is asked."""
+    if solver not in ("mu", "cd"):
+        raise ValueError(f"solver={solver!r} must be 'mu' or 'cd'.")
+    if solver == "mu":
+        return
+    if beta != 2:
+        raise ValueError(f"solver='cd' needs beta=2, got {beta:g}; use solver='mu'.")
+    if weights is not None:
+        raise ValueError("solver='cd' takes no weights=; use solver='mu'.")
+    other = [penalty for penalty in penalties if not isinstance(penalty, (L1, L2))]
+    if other:
+        raise ValueError(f"solver='cd' knows the penalties L1 and L2 only, not {other[0]!r}; use solver='mu'.")
+    if callable(tol):
+        raise ValueError("solver='cd' needs a number for tol=, since it stops by its gradients.")
+
+
+def _rule(tol: float | Rule) -> Rule | None:
+    """Which problems are settled, from the first, the previous and the present objectives; None never looks."""
+    if callable(tol):
+        return tol
+    return (lambda first, before, now: before - now <= tol * np.abs(first)) if tol > 0 else None
+
+
 def _dtype(dtype: DTypeLike | None) -> np.dtype[Any] | None:
     if dtype is None:
         return None
@@ -469,8 +543,3 @@ def _rescaling(
     powers = np.clip(powers, -most, most)  # subnormal levels: the factor itself must not overflow
     powers[np.abs(powers) <= limit] = 0
     return np.ldexp(1.0, powers) if powers.any() else None
-
-
-def _times(given: Matrices, factors: NDArray[np.float64]) -> Matrices:
-    scaled = [piece * piece.dtype.type(factor) for piece, factor in zip(given.pieces(), factors, strict=True)]
-    return Matrices(np.concatenate([piece.reshape(-1) for piece in scaled]), given.shapes, given.form)

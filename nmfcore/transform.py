@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmfcore.arrays import any_kind
 from nmfcore.layout import as_array, namespace
 
 WINDOWS = ("hann", "sine", "hamming", "rect")
@@ -28,6 +29,7 @@ def make_window(name: str, frame: int) -> NDArray[np.float64]:
     raise ValueError(f"window={name!r} is not known; use one of {WINDOWS}.")
 
 
+@any_kind
 def stft(x: ArrayLike, frame: int = 1024, hop: int | None = None, window: str = "sine") -> NDArray[Any]:
     """Short-time Fourier transform X (…, F, N) of real signals x (…, T), F = frame // 2 + 1.
 
@@ -62,6 +64,7 @@ def stft(x: ArrayLike, frame: int = 1024, hop: int | None = None, window: str = 
     return out.astype(np.complex64 if x.dtype == np.float32 else np.complex128, order="C")
 
 
+@any_kind
 def istft(
     X: ArrayLike, frame: int | None = None, hop: int | None = None, window: str = "sine", *, length: int
 ) -> NDArray[Any]:

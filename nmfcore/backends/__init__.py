@@ -75,6 +75,23 @@ class Backend(Protocol):
     ) -> NDArray[np.float64]:
         """D_β(V | WH) of each problem, accumulated in float64."""
 
+    def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
+        """Move the rows of one H (K, N), in place and in that order, each to its minimum with the others as they are.
+
+        h_k ← max(h_k − (gram_k H − cross_k) · inverse_k, 0); returns Σ |projected gradient| before each move.
+        """
+
+    def coordinate_update(
+        self, table: Table, V: Array, Wt: Array, H: Array, orders: list[Any], l1: float, l2: float
+    ) -> NDArray[np.float64]:
+        """`coordinate_sweep` on each problem for β = 2 with penalties l1‖H‖₁ + (l2/2)‖H‖²; what the sweeps return."""
+
+    def sparse_gradient(self, v: Any, wt: Array, h: Array, floor: float | None = None) -> Array:
+        """Wᵀ(V / Λ) over the non-zeros of one V (CSC), Λ no smaller than `floor`; without a floor WᵀV."""
+
+    def sparse_divergence(self, v: Any, wt: Array, h: Array, floor: float) -> float:
+        """Σ V log(V / Λ) over the non-zeros of one V (CSC)."""
+
     def spatial_step(
         self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None, keep_v: bool = False
     ) -> tuple[NDArray[np.complex128], float]:

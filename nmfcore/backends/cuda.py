@@ -196,6 +196,21 @@ class Cuda:
             self._large(table[batch.large], V, Wt, H, beta, floor[batch.large], exponent, weights,
                         add_neg, add_pos, neg, pos)  # fmt: skip
 
+    def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
+        return composed.coordinate_sweep(H, gram, cross, inverse, order)
+
+    def coordinate_update(
+        self, table: Table, V: Array, Wt: Array, H: Array, orders: list[Any], l1: float, l2: float
+    ) -> NDArray[np.float64]:
+        cross = composed.products(table, V, Wt, H)
+        return composed.coordinate_update(table, cross, Wt, H, orders, l1, l2, self.coordinate_sweep)
+
+    def sparse_gradient(self, v: Any, wt: Array, h: Array, floor: float | None = None) -> Array:
+        return composed.sparse_gradient(v, wt, h, floor)
+
+    def sparse_divergence(self, v: Any, wt: Array, h: Array, floor: float) -> float:
+        return composed.sparse_divergence(v, wt, h, floor)
+
     def spatial_step(
         self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None, keep_v: bool = False
     ) -> tuple[NDArray[np.complex128], float]:

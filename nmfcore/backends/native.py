@@ -33,7 +33,7 @@ class Native:
         return neg, pos
 
     def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
-        composed.scale(table, H, neg, pos, exponent)
+        _native.scale(table, H, neg, pos, exponent)
 
     def update(
         self,
@@ -73,9 +73,28 @@ class Native:
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
     ) -> NDArray[np.float64]:
+        if _better_by_blas(table, beta, weights):
+            return composed.euclidean_divergence(table, V, Wt, H)
         values = np.empty(len(table))
         _native.divergence(table, V, Wt, H, beta, floor, weights, values)
         return values
+
+    def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
+        return float(_native.coordinate_sweep(H, gram, cross, inverse, order))
+
+    def coordinate_update(
+        self, table: Table, V: Array, Wt: Array, H: Array, orders: list[Any], l1: float, l2: float
+    ) -> NDArray[np.float64]:
+        cross = composed.products(table, V, Wt, H)
+        return composed.coordinate_update(table, cross, Wt, H, orders, l1, l2, self.coordinate_sweep)
+
+    def sparse_gradient(self, v: Any, wt: Array, h: Array, floor: float | None = None) -> Array:
+        neg = np.empty(h.shape, h.dtype)
+        _native.sparse(*_compressed(v), wt, h, floor or 0.0, floor is not None, neg)
+        return neg
+
+    def sparse_divergence(self, v: Any, wt: Array, h: Array, floor: float) -> float:
+        return float(_native.sparse(*_compressed(v), wt, h, floor, True, None))
 
     def spatial_step(
         self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None, keep_v: bool = False
@@ -104,6 +123,11 @@ class Native:
     def threads(self) -> int:
         """Threads that the kernels use (set OMP_NUM_THREADS before the first import to change it)."""
         return int(_native.threads())
+
+
+def _compressed(v: Any) -> tuple[Array, Array, Array]:
+    """Starts, rows and values of a CSC matrix, in the types of the kernels."""
+    return v.indptr.astype(np.int64, copy=False), v.indices.astype(np.int32, copy=False), v.data
 
 
 BACKEND: Any = Native()

@@ -73,6 +73,21 @@ class Reference:
             out[b] = np.sum(d if weights is None else d * view(weights, row[V_AT], row[F], row[N]))
         return out
 
+    def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
+        return composed.coordinate_sweep(H, gram, cross, inverse, order)
+
+    def coordinate_update(
+        self, table: Table, V: Array, Wt: Array, H: Array, orders: list[Any], l1: float, l2: float
+    ) -> NDArray[np.float64]:
+        cross = composed.products(table, V, Wt, H)
+        return composed.coordinate_update(table, cross, Wt, H, orders, l1, l2, self.coordinate_sweep)
+
+    def sparse_gradient(self, v: Any, wt: Array, h: Array, floor: float | None = None) -> Array:
+        return composed.sparse_gradient(v, wt, h, floor)
+
+    def sparse_divergence(self, v: Any, wt: Array, h: Array, floor: float) -> float:
+        return composed.sparse_divergence(v, wt, h, floor)
+
     def spatial_step(
         self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None, keep_v: bool = False
     ) -> tuple[NDArray[np.complex128], float]:

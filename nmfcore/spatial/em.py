@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmfcore import backends
+from nmfcore.arrays import any_kind
 from nmfcore.layout import host, namespace, placed
 from nmfcore.models.dictionary import Dictionary
 from nmfcore.solve import check_counts
@@ -43,6 +44,7 @@ class LocalGaussianModel:
     H: NDArray[Any] | None = None
 
 
+@any_kind
 @blas_in_one_thread()
 def fit(
     X: ArrayLike,

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmfcore import backends
+from nmfcore.arrays import any_kind
 from nmfcore.layout import as_array, namespace, placed
 
 
+@any_kind
 def wiener(X: ArrayLike, v: ArrayLike, R: ArrayLike, *, backend: str = "auto") -> NDArray[Any]:
     """Source images ĉ_j = v_j R_j Σ_x⁻¹ x at every channel, (J, I, F, N); they sum to X.
 
