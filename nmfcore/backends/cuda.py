@@ -91,6 +91,7 @@ class Cuda:
         self.name = "cuda" if precision == "auto" else f"cuda:{precision}"
         self.precision = precision
         self._batches: OrderedDict[Any, Batch] = OrderedDict()
+        self._entries: OrderedDict[bytes, tuple[Any, Any]] = OrderedDict()
 
     def split_gradient(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
@@ -100,7 +101,12 @@ class Cuda:
         return neg, pos
 
     def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
-        problems, items = self._device(table), self._device(_entries(table))
+        key = table.tobytes()
+        if key not in self._entries:
+            self._entries[key] = (self._device(table), self._device(_entries(table)))
+            while len(self._entries) > KEPT:
+                self._entries.popitem(last=False)
+        problems, items = self._entries[key]
         scale = self.launcher.kernel("finish.cu", "scale", {"REAL": _real(H), "KIND": "KL"})
         scale(len(items), 256, 0, items, problems, H, neg, pos, exponent)
 
@@ -131,7 +137,13 @@ class Cuda:
         tables = [half.table.tobytes() for half in halves]
         key = (n, *places, *tables, beta, floor.tobytes(), exponent, self.precision)
         used = [self._batch_of(half.table, half.H, beta, floor, half.weights) for half in halves]
-        self.launcher.repeat(key, work, used)
+        if any(
+            batch.large or self._by_products(half.table, beta, half.weights)
+            for batch, half in zip(used, halves, strict=True)
+        ):
+            work()  # whose memory comes and goes: nothing for a graph
+        else:
+            self.launcher.repeat(key, work, used)
 
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
@@ -169,6 +181,9 @@ class Cuda:
         pos: Array | None,
     ) -> None:
         """One update of H, or the parts of its gradient into `neg` and `pos`."""
+        if self._by_products(table, beta, weights):
+            self._products(table, V, Wt, H, exponent, add_neg, add_pos, neg, pos)
+            return
         kind = _kind(beta, weights is not None)
         real = _real(H)
         batch = self._batch_of(table, H, beta, floor, weights)
@@ -238,7 +253,7 @@ class Cuda:
             return self._batches[key]
         batch = Batch(self._device(table), self._device(np.asarray(floor, np.float64)), [])
         left = table[:, K1] > table[:, K0] if divided else np.ones(len(table), bool)
-        for variant in variants(dtype, two, precision, self.launcher.shared_limit):
+        for variant in self.forms(dtype, two, precision):
             mine = np.flatnonzero(left & (table[:, K] <= variant.rank))
             left[mine] = False
             if len(mine):
@@ -248,6 +263,10 @@ class Cuda:
         while len(self._batches) > KEPT:
             self._batches.popitem(last=False)
         return batch
+
+    def forms(self, dtype: np.dtype[Any], two: bool, precision: str) -> list[Variant]:
+        """The forms of the fused kernel to choose from, by rising rank."""
+        return variants(dtype, two, precision, self.launcher.shared_limit)
 
     def _plan(
         self, table: Table, mine: NDArray[np.intp], variant: Variant, dtype: np.dtype[Any], two: bool, divided: bool
@@ -286,6 +305,36 @@ class Cuda:
         work = self.xp.empty(int((size + other).sum()), dtype) if split.any() else None
         flat = (_words(items), _words(finish))
         return Plan(variant, self._device(flat[0]), len(items), self._device(flat[1]), len(finish), work)
+
+    # ---- β = 2 needs no Λ --------------------------------------------------------------------------------------
+
+    def _by_products(self, table: Table, beta: float, weights: Array | None) -> bool:
+        """Whether WᵀV and (WᵀW)H by cuBLAS are faster than the fused kernel: for large matrices."""
+        return (
+            beta == 2
+            and weights is None
+            and bool((table[:, F] * table[:, N]).min() >= settings()["products_from_entries"])
+        )
+
+    def _products(
+        self,
+        table: Table,
+        V: Array,
+        Wt: Array,
+        H: Array,
+        exponent: float,
+        add_neg: Array | None,
+        add_pos: Array | None,
+        neg: Array | None,
+        pos: Array | None,
+    ) -> None:
+        above, below = composed.euclidean_parts(table, V, Wt, H)
+        composed.add_rows(table, above, add_neg)
+        composed.add_rows(table, below, add_pos)
+        if neg is None or pos is None:
+            self.scale(table, H, above, below, exponent)
+        else:
+            neg[...], pos[...] = above, below
 
     # ---- ranks beyond the fused kernels ------------------------------------------------------------------------
 
@@ -365,6 +414,7 @@ class CupyLauncher:
     def _compiled(self, file: str, name: str, constants: Mapping[str, Any]) -> Callable[..., None]:
         options = ("-std=c++17", *(f"-D{key}={value}" for key, value in constants.items()))
         function = self.xp.RawModule(code=source(file), options=options).get_function(name)
+        granted = 48 * 1024  # bytes of shared memory that need no asking
         types = [{"i64": np.int64, "int": np.int32, "double": np.float64}.get(one) for one in signature(file, name)]
 
         def launch(blocks: int, threads: int, shared: int, *arguments: Any) -> None:
@@ -372,8 +422,9 @@ class CupyLauncher:
                 value if kind is None and value is not None else (kind or np.intp)(value or 0)
                 for value, kind in zip(arguments, types, strict=True)
             )
-            if shared > function.max_dynamic_shared_size_bytes:
-                function.max_dynamic_shared_size_bytes = shared
+            nonlocal granted
+            if shared > granted:
+                function.max_dynamic_shared_size_bytes = granted = shared
             function((blocks,), (threads,), given, shared_mem=shared)
 
         return launch
@@ -406,6 +457,16 @@ def present() -> bool:
         return cupy.cuda.runtime.getDeviceCount() > 0 and int(cupy.cuda.Device().compute_capability) >= 80
     except Exception:  # no CuPy; or, without a driver or with libraries missing, many kinds
         return False
+
+
+def device_name() -> str | None:
+    """The GPU in use; None where there is none."""
+    if not present():
+        return None
+    import cupy
+
+    name: str = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
+    return name
 
 
 @cache

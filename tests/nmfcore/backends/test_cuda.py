@@ -104,6 +104,22 @@ def test_ranks_beyond_the_fused_kernels(beta: float, weighted: bool, rng: np.ran
     )
 
 
+def test_large_euclidean_problems_by_matrix_products(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
+    monkeypatch.setitem(cuda.settings(), "products_from_entries", 100)
+    V = rng.random((2, 20, 30))
+    monkeypatch.setattr(cuda, "present", lambda: True)
+    monkeypatch.setattr(cuda, "backend", lambda p="auto": cuda.Cuda(EmulatedLauncher(), p))
+    common = {"beta": 2, "seed": 0, "n_iter": 8, "penalties": [penalties.L1(0.1)]}
+    got, right = (nmfcore.nmf(V, 4, device=one, **common) for one in ("cuda", "cpu"))
+    np.testing.assert_allclose(got.H, right.H, rtol=1e-9)
+    table, v, wt, h = problem(rng, 20, 30, 4)
+    engine = cuda.Cuda(EmulatedLauncher())
+    floor = np.zeros(1)
+    parts = engine.split_gradient(table, *map(device.asarray, (v, wt, h)), 2.0, floor)
+    for one, right in zip(parts, REFERENCE.split_gradient(table, v, wt, h, 2.0, floor), strict=True):
+        np.testing.assert_allclose(one.get(), right, rtol=1e-5)
+
+
 def test_a_batch_of_recordings_in_one_step(rng: np.random.Generator) -> None:
     X = rng.standard_normal((3, 2, 4, 9)) + 1j * rng.standard_normal((3, 2, 4, 9))
     v = rng.uniform(0.1, 1, (3, 2, 4, 9))
