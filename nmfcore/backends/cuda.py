@@ -63,6 +63,8 @@ class Plan:
     """The work list of one launch, on the device, with the workspace of divided problems."""
 
     variant: Variant
+    owners: NDArray[np.intp]  # the problems, in the order of their items
+    begins: Any  # where the items of each begin, and where the last ones end
     items: Any
     blocks: int
     finish: Any
@@ -151,16 +153,13 @@ class Cuda:
         batch = self._batch(table, floor, H.dtype, True, "fp32", divided=False)
         out = np.empty(len(table))
         for plan in batch.plans:
-            items = host(plan.items).view(ITEM).reshape(-1)
-            owners, first = np.unique(items["problem"], return_index=True)
-            values, sums = self.xp.empty(plan.blocks), self.xp.empty(len(owners))
-            begins = self._device(np.append(first, plan.blocks).astype(np.int32))
+            values, sums = self.xp.empty(plan.blocks), self.xp.empty(len(plan.owners))
             kernel = self.launcher.kernel(plan.variant.file, "divergence", {**plan.variant.constants, "KIND": "IS"})
             kernel(plan.blocks, plan.variant.threads, plan.variant.shared,
                    plan.items, batch.problems, V, Wt, H, weights, batch.floor, beta, values)  # fmt: skip
             total = self.launcher.kernel("finish.cu", "total", {"REAL": _real(H), "KIND": "KL"})
-            total(_ceil(len(owners), 256), 256, 0, len(owners), begins, values, sums)
-            out[owners] = host(sums)
+            total(_ceil(len(plan.owners), 256), 256, 0, len(plan.owners), plan.begins, values, sums)
+            out[plan.owners] = host(sums)
         for b in batch.large:
             out[b] = self._large_divergence(table[b], V, Wt, H, beta, float(floor[b]), weights)
         return out
@@ -303,8 +302,17 @@ class Cuda:
         place = np.searchsorted(mine, finish["problem"])
         finish["parts"], finish["neg_at"], finish["pos_at"] = parts[place], at[place], (at + size)[place]
         work = self.xp.empty(int((size + other).sum()), dtype) if split.any() else None
-        flat = (_words(items), _words(finish))
-        return Plan(variant, self._device(flat[0]), len(items), self._device(flat[1]), len(finish), work)
+        begins = np.append(0, np.cumsum(count)).astype(np.int32)
+        return Plan(
+            variant=variant,
+            owners=mine,
+            begins=self._device(begins),
+            items=self._device(_words(items)),
+            blocks=len(items),
+            finish=self._device(_words(finish)),
+            finish_blocks=len(finish),
+            work=work,
+        )
 
     # ---- β = 2 needs no Λ --------------------------------------------------------------------------------------
 
@@ -418,14 +426,18 @@ class CupyLauncher:
         types = [{"i64": np.int64, "int": np.int32, "double": np.float64}.get(one) for one in signature(file, name)]
 
         def launch(blocks: int, threads: int, shared: int, *arguments: Any) -> None:
-            given = tuple(
-                value if kind is None and value is not None else (kind or np.intp)(value or 0)
-                for value, kind in zip(arguments, types, strict=True)
-            )
             nonlocal granted
+            given = []
+            for value, kind in zip(arguments, types, strict=True):
+                if kind is not None or value is None:
+                    given.append((kind or np.intp)(value or 0))  # a null pointer is a 0 of its size
+                elif value.flags.c_contiguous:
+                    given.append(value)
+                else:
+                    raise ValueError(f"{name} takes C-contiguous arrays only.")
             if shared > granted:
                 function.max_dynamic_shared_size_bytes = granted = shared
-            function((blocks,), (threads,), given, shared_mem=shared)
+            function((blocks,), (threads,), tuple(given), shared_mem=shared)
 
         return launch
 
