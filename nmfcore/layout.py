@@ -36,6 +36,7 @@ class Half(NamedTuple):
         Wt: the factor that stays.
         H: the factor that is updated in place.
         weights: of the entries of V, or None.
+        last: H as it was a sweep ago, laid out like H; needed, and kept, where there is momentum.
     """
 
     table: Table
@@ -43,6 +44,7 @@ class Half(NamedTuple):
     Wt: Array
     H: Array
     weights: Array | None = None
+    last: Array | None = None
 
 
 def offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,10 +12,10 @@ import pytest
 # A module imports only what stands on a lower step, its own package, or a name listed in PEERS. "*" is every
 # name that no step lists; those may import one another.
 NMFCORE = (
-    ("_native", "cuda", "divergence", "layout"),
+    ("_native", "cuda", "divergence", "layout", "threads"),
     ("masks", "metrics", "transform"),
     ("backends",),
-    ("init", "parts", "penalties"),
+    ("acceleration", "init", "parts", "penalties"),
     ("solve",),
     ("models", "spatial"),
     ("_info",),
@@ -34,7 +34,11 @@ AVFRONT = (
 PEERS = {("spatial", "models"), ("_info", "")}
 
 # Beyond the standard library and NumPy, nmfcore's modules may import only this.
-NMFCORE_THIRD_PARTY = {"nmfcore.backends.jit": {"numba"}, "nmfcore.backends.cuda": {"cupy", "cupyx"}}
+NMFCORE_THIRD_PARTY = {
+    "nmfcore.backends.jit": {"numba"},
+    "nmfcore.backends.cuda": {"cupy", "cupyx"},
+    "nmfcore.threads": {"threadpoolctl"},
+}
 
 NMFCORE_PUBLIC = {
     "nmfcore",

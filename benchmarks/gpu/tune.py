@@ -15,7 +15,7 @@ from ..machine import ROOT
 from .device import Device, seconds
 
 LANES_AND_COLUMNS = [(lanes, columns) for lanes in (1, 2, 4, 8, 16, 32) for columns in (1, 2, 4)]
-SPLIT_AND_GROUPS = [(1, 4), (1, 8), (2, 2), (2, 4), (4, 1), (4, 2), (8, 1)]
+SPLIT_AND_GROUPS = [(1, 4), (1, 8), (2, 2), (2, 4), (3, 1), (3, 2), (4, 1), (4, 2), (6, 1), (8, 1)]
 
 
 def tune(device: Device) -> dict[str, Any]:

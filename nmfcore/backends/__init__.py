@@ -55,10 +55,19 @@ class Backend(Protocol):
     ) -> None:
         """`split_gradient`, plus a value per row of H (flat, at ROW_AT) added to each part, then `scale`, fused."""
 
-    def sweeps(self, n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
         """`n` times `update` of each half in turn, with nothing in between: what is left of a fit without penalties.
 
-        One call, so that a backend can keep a problem in its cache, or on its device, for all of them.
+        One call, so that a backend can keep a problem in its cache, or on its device, for all of them. With
+        `momentum` (n, problems) each update starts from H ⊙ (H / last)^momentum instead of H, and keeps H in `last`.
         """
 
     def divergence(

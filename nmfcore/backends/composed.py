@@ -45,8 +45,32 @@ def euclidean_parts(table: Table, V: Array, Wt: Array, H: Array) -> tuple[Array,
     return neg, pos
 
 
-def sweeps(backend: "Backend", n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
+def sweeps(
+    backend: "Backend",
+    n: int,
+    halves: Sequence[Half],
+    beta: float,
+    floor: Array,
+    exponent: float,
+    momentum: Array | None = None,
+) -> None:
     """`n` times the update of each half in turn."""
-    for _ in range(n):
-        for table, V, Wt, H, weights in halves:
-            backend.update(table, V, Wt, H, beta, floor, exponent, weights)
+    for sweep in range(n):
+        for half in halves:
+            if momentum is not None:
+                extrapolate(half, momentum[sweep])
+            backend.update(half.table, half.V, half.Wt, half.H, beta, floor, exponent, half.weights)
+
+
+def extrapolate(half: Half, momentum: Array) -> None:
+    """H ← H ⊙ (H / last)^momentum, last ← H of before: a step further the way that each problem came."""
+    assert half.last is not None
+    limits = np.finfo(half.H.dtype)
+    for row, power in zip(half.table.tolist(), momentum.tolist(), strict=True):
+        h, last = (view(flat, row[H_AT], row[K], row[N]) for flat in (half.H, half.last))
+        with np.errstate(over="ignore", under="ignore"):
+            some = (h > 0) & (last > 0)
+            step = np.where(some, h / np.where(some, last, 1), 1)
+            last[...] = h
+            h *= np.clip(step, limits.tiny, limits.max) ** power
+        np.minimum(h, limits.max, out=h)

@@ -103,12 +103,7 @@ class Cuda:
         return neg, pos
 
     def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
-        key = table.tobytes()
-        if key not in self._entries:
-            self._entries[key] = (self._device(table), self._device(_entries(table)))
-            while len(self._entries) > KEPT:
-                self._entries.popitem(last=False)
-        problems, items = self._entries[key]
+        problems, items = self._entries_of(table)
         scale = self.launcher.kernel("finish.cu", "scale", {"REAL": _real(H), "KIND": "KL"})
         scale(len(items), 256, 0, items, problems, H, neg, pos, exponent)
 
@@ -127,12 +122,23 @@ class Cuda:
     ) -> None:
         self._sweep(table, V, Wt, H, beta, floor, exponent, weights, add_neg, add_pos, None, None)
 
-    def sweeps(self, n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
         """`n` times the updates of `halves` in turn, in one graph of launches once it is known."""
+        powers = None if momentum is None else self._device(momentum)
 
         def work() -> None:
-            for _ in range(n):
+            for sweep in range(n):
                 for half in halves:
+                    if powers is not None:
+                        self._extrapolate(half, powers[sweep])
                     self.update(half.table, half.V, half.Wt, half.H, beta, floor, exponent, half.weights)
 
         places = [tuple(_place(a) for a in (half.V, half.Wt, half.H, half.weights)) for half in halves]
@@ -143,7 +149,7 @@ class Cuda:
             batch.large or self._by_products(half.table, beta, half.weights)
             for batch, half in zip(used, halves, strict=True)
         ):
-            work()  # whose memory comes and goes: nothing for a graph
+            work()  # what it reads changes, or its memory comes and goes: nothing for a graph
         else:
             self.launcher.repeat(key, work, used)
 
@@ -236,6 +242,20 @@ class Cuda:
         constants = {"CH": channels, "THREADS": threads, "WIDE": int(v.dtype == np.float64)}
         kernel = self.launcher.kernel("spatial.cu", name, constants)
         kernel(blocks, threads, 8 * (doubles + matrices), X, *arrays, scratch, sources, bins, frames, *more)
+
+    def _extrapolate(self, half: Half, powers: Any) -> None:
+        problems, items = self._entries_of(half.table)
+        kernel = self.launcher.kernel("finish.cu", "extrapolate", {"REAL": _real(half.H), "KIND": "KL"})
+        kernel(len(items), 256, 0, items, problems, half.H, half.last, powers)
+
+    def _entries_of(self, table: Table) -> tuple[Any, Any]:
+        """A table and the work list over its entries of H, on the device; kept as plans are."""
+        key = table.tobytes()
+        if key not in self._entries:
+            self._entries[key] = (self._device(table), self._device(_entries(table)))
+            while len(self._entries) > KEPT:
+                self._entries.popitem(last=False)
+        return self._entries[key]
 
     # ---- plans -------------------------------------------------------------------------------------------------
 

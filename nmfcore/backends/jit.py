@@ -73,8 +73,16 @@ class Jit:
         nowhere = _none(H)
         _spread(_sweep, len(items), _work(table), items, *given, H, float(exponent), *added, nowhere, nowhere)
 
-    def sweeps(self, n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
-        composed.sweeps(self, n, halves, beta, floor, exponent)
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
+        composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
 
     def divergence(
         self,

@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 
 from nmfcore import _native
 from nmfcore.backends import composed
-from nmfcore.layout import Array, Half, Table
+from nmfcore.layout import Array, Half, K, Table
+
+BLAS_RANK = 256  # above this many components the (K, K) product of β = 2 is worth sharing among threads
+
+
+def _better_by_blas(table: Table, beta: float, weights: Array | None) -> bool:
+    return beta == 2 and weights is None and int(table[:, K].max(initial=0)) > BLAS_RANK
 
 
 class Native:
@@ -20,7 +26,7 @@ class Native:
     def split_gradient(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
     ) -> tuple[Array, Array]:
-        if beta == 2 and weights is None:
+        if _better_by_blas(table, beta, weights):
             return composed.euclidean_parts(table, V, Wt, H)
         neg, pos = np.zeros_like(H), np.zeros_like(H)
         _native.split_gradient(table, V, Wt, H, beta, floor, weights, neg, pos)
@@ -42,7 +48,7 @@ class Native:
         add_neg: Array | None = None,
         add_pos: Array | None = None,
     ) -> None:
-        if beta == 2 and weights is None:
+        if _better_by_blas(table, beta, weights):
             neg, pos = composed.euclidean_parts(table, V, Wt, H)
             composed.add_rows(table, neg, add_neg)
             composed.add_rows(table, pos, add_pos)
@@ -50,11 +56,19 @@ class Native:
             return
         _native.update(table, V, Wt, H, beta, floor, exponent, weights, add_neg, add_pos)
 
-    def sweeps(self, n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
-        if beta == 2 and halves[0].weights is None:
-            composed.sweeps(self, n, halves, beta, floor, exponent)
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
+        if _better_by_blas(halves[0].table, beta, halves[0].weights):
+            composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
         else:
-            _native.sweeps(n, list(halves), beta, floor, exponent)
+            _native.sweeps(n, list(halves), beta, floor, exponent, momentum)
 
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None

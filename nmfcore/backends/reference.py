@@ -52,8 +52,16 @@ class Reference:
         composed.add_rows(table, pos, add_pos)
         self.scale(table, H, neg, pos, exponent)
 
-    def sweeps(self, n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
-        composed.sweeps(self, n, halves, beta, floor, exponent)
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
+        composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
 
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None

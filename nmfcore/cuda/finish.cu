@@ -38,6 +38,18 @@ extern "C" __global__ void scale(const Item *items, const Problem *problems, T *
         target.put(p, i / p.N, i % p.N, neg[p.h_at + i], pos[p.h_at + i]);
 }
 
+// H ← H ⊙ (H / last)^momentum, one exponent per problem, and last ← H of before; where one of them is 0, H stays.
+extern "C" __global__ void extrapolate(const Item *items, const Problem *problems, T *H, T *last, const double *momentum) {
+    const Item item = items[blockIdx.x];
+    const Problem p = problems[item.problem];
+    const T most = largest(T(0)), exponent = T(momentum[item.problem]);
+    for (i64 i = p.h_at + item.first + threadIdx.x; i < p.h_at + item.last; i += blockDim.x) {
+        const T now = H[i], before = last[i];
+        last[i] = now;
+        if (now > T(0) && before > T(0)) H[i] = lesser(now * power(lesser(now / before, most), exponent), most);
+    }
+}
+
 // Λ → u V Λ^(β−2) in place, and u Λ^(β−1) into `pos`.
 extern "C" __global__ void ratios(i64 size, T *lam, const T *V, const T *U, T *pos, double low, double beta) {
     const i64 i = i64(blockIdx.x) * blockDim.x + threadIdx.x;

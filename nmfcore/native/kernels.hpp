@@ -22,9 +22,11 @@ struct FactorJob {
     const int64_t *order;         // the problems, the largest first
     const T *V, *Wt;
     T *H;
+    T *last;                      // H of the sweep before, or nullptr: no momentum
     const T *weights;             // nullptr: none
     const double *floor;          // one per problem
     double beta, exponent;
+    const double *momentum;       // (sweeps, problems), beside `last`
     const T *add_neg, *add_pos;   // one per row of H, or nullptr
     T *neg, *pos;                 // where to store the two parts; nullptr: scale H instead
     const int64_t *first_panel;   // of each problem in by_panel: for the divergence

@@ -144,16 +144,24 @@ void update(Table table, In<T> V, In<T> Wt, Out<T> H, double beta, In<double> fl
 }
 
 // Half of a sweep, as nmfcore.layout.Half has it.
-template <typename T> using Half = std::tuple<Table, In<T>, In<T>, Out<T>, std::optional<In<T>>>;
+template <typename T>
+using Half = std::tuple<Table, In<T>, In<T>, Out<T>, std::optional<In<T>>, std::optional<Out<T>>>;
+using Momentum = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 template <typename T>
-void sweeps(int64_t n, const std::vector<Half<T>> &halves, double beta, In<double> floor, double exponent) {
+void sweeps(int64_t n, const std::vector<Half<T>> &halves, double beta, In<double> floor, double exponent,
+            std::optional<Momentum> momentum) {
     std::vector<FactorJob<T>> jobs;
-    for (const auto &[table, V, Wt, H, weights] : halves) {
+    for (const auto &[table, V, Wt, H, weights, last] : halves) {
         jobs.push_back(job_of<T>(table, V, Wt, H.size(), beta, floor, weights));
         jobs.back().H = H.data();
         jobs.back().exponent = exponent;
         need(!jobs.back().weights == !jobs[0].weights, "the halves must both have weights, or neither");
+        if (!momentum) continue;
+        need(last && last->size() == H.size(), "with momentum, last must be as large as H");
+        need(int64_t(momentum->shape(0)) == n && int64_t(momentum->shape(1)) == jobs[0].count, "momentum must be (n, problems)");
+        jobs.back().last = last->data();
+        jobs.back().momentum = momentum->data();
     }
     need(!jobs.empty(), "halves must not be empty");
     nb::gil_scoped_release release;
@@ -272,7 +280,7 @@ template <typename T> void define(nb::module_ &m) {
           nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(), "exponent"_a,
           nb::arg("weights").noconvert().none(), nb::arg("add_neg").noconvert().none(), nb::arg("add_pos").noconvert().none());
     m.def("sweeps", &sweeps<T>, "n"_a, nb::arg("halves").noconvert(), "beta"_a, nb::arg("floor").noconvert(),
-          "exponent"_a);
+          "exponent"_a, nb::arg("momentum").noconvert().none());
     m.def("split_gradient", &split_gradient<T>, nb::arg("table").noconvert(), nb::arg("V").noconvert(),
           nb::arg("Wt").noconvert(), nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(),
           nb::arg("weights").noconvert().none(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert());

@@ -64,10 +64,11 @@ def test_a_divided_problem_gives_the_same_sums(precision: str, beta: float, rng:
     np.testing.assert_allclose(layout.host(arrays[2]), wide, rtol=2e-6)
 
 
+@pytest.mark.parametrize("rank", [40, 90])
 @pytest.mark.parametrize(("precision", "error"), [("fp32", 2e-6), ("tf32x3", 2e-6), ("tf32", 3e-3)])
-def test_precisions(precision: str, error: float, rng: np.random.Generator) -> None:
+def test_precisions(precision: str, error: float, rank: int, rng: np.random.Generator) -> None:
     """Fast tf32 rounds to eleven bits; three products give float32's error, also over long sums."""
-    table, V, Wt, H = problem(rng, 1500, 20, 40)
+    table, V, Wt, H = problem(rng, 1500, 20, rank)
     engine = cuda.Cuda(EmulatedLauncher(), precision)
     floor = np.full(1, 1e-12)
     got = engine.split_gradient(table, *map(device.asarray, (V, Wt, H)), 0.0, floor)
@@ -163,6 +164,8 @@ def test_more_channels_than_shared_memory_has_room_for(rng: np.random.Generator)
         {"tol": 1e-3},
         {"normalize": True},
         {"n_restarts": 2},
+        {"acceleration": "extrapolation"},
+        {"acceleration": "extrapolation", "penalties": [penalties.L1(0.1)]},
         {"init": "nndsvda"},
         {"free_w": np.array([True, False, True, False]), "normalize": True},
         {"penalties": [penalties.L1(0.1), penalties.L2(0.1, "W")]},
