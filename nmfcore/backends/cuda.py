@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nmfcore.backends import composed
 from nmfcore.cuda import FOLDER, signature, source
+from nmfcore.divergence import elementwise
 from nmfcore.layout import H_AT, K0, K1, V_AT, Array, F, Half, K, N, Table, host, view, views
 
 PRECISIONS = ("auto", "fp32", "tf32x3", "tf32")
@@ -145,10 +146,8 @@ class Cuda:
         tables = [half.table.tobytes() for half in halves]
         key = (n, *places, *tables, beta, floor.tobytes(), exponent, self.precision)
         used = [self._batch_of(half.table, half.H, beta, floor, half.weights) for half in halves]
-        if any(
-            batch.large or self._by_products(half.table, beta, half.weights)
-            for batch, half in zip(used, halves, strict=True)
-        ):
+        loose = any(batch.large for batch in used) or self._by_products(halves[0].table, beta, halves[0].weights)
+        if loose or powers is not None:
             work()  # what it reads changes, or its memory comes and goes: nothing for a graph
         else:
             self.launcher.repeat(key, work, used)
@@ -210,22 +209,22 @@ class Cuda:
     ) -> tuple[NDArray[np.complex128], float]:
         """One recording, or a batch of them of one shape: X (B, I, F, N), v (B, J, F, N), R (B, J, F, I, I)."""
         new, values = self.xp.empty_like(R), self.xp.empty(v.size // v.shape[-1] // v.shape[-3])
-        self._spatial("step", X, v, R, (v, R, new, psi, values), psi is not None, int(keep_v))
+        self._spatial("step", X, v, (v, R, new, psi, values), psi is not None, int(keep_v))
         return new, float(values.sum())
 
     def spatial_gradient(
         self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
     ) -> tuple[Array, Array]:
         neg, pos = self.xp.empty_like(v), self.xp.empty_like(v)
-        self._spatial("slope", X, v, R, (v, R, psi, neg, pos), True)
+        self._spatial("slope", X, v, (v, R, psi, neg, pos), True)
         return neg, pos
 
     def wiener(self, X: Array, v: Array, R: NDArray[np.complex128]) -> Array:
         images = self.xp.empty((*v.shape[:-2], *X.shape[-3:]), X.dtype)
-        self._spatial("wiener", X, v, R, (v, R, images), False)
+        self._spatial("wiener", X, v, (v, R, images), False)
         return images
 
-    def _spatial(self, name: str, X: Array, v: Array, R: Array, arrays: tuple[Any, ...], two: bool, *more: int) -> None:
+    def _spatial(self, name: str, X: Array, v: Array, arrays: tuple[Any, ...], two: bool, *more: int) -> None:
         """Launch a kernel of spatial.cu: a block per bin and recording."""
         channels, (sources, bins, frames) = X.shape[-3], v.shape[-3:]
         blocks = v.size // sources // frames
@@ -410,7 +409,7 @@ class Cuda:
         for part in _slabs(v.shape):
             lam = xp.maximum((wt.T @ h[:, part]).astype(np.float64), low)
             seen = v[:, part].astype(np.float64)
-            each = _distance(xp, xp.maximum(seen, low) if beta <= 0 else seen, lam, beta)
+            each = elementwise(xp.maximum(seen, low) if beta <= 0 else seen, lam, beta)
             total += float((each if u is None else each * u[:, part]).sum())
         return total
 
@@ -572,9 +571,7 @@ def _real(array: Array) -> str:
 
 def _place(array: Any) -> int:
     """Where an array lies in memory; 0 for none."""
-    if array is None:
-        return 0
-    return int(array.data.ptr if hasattr(array.data, "ptr") else array.ctypes.data)
+    return 0 if array is None else int(array.data.ptr)
 
 
 def _entries(table: Table, mine: NDArray[np.intp] | None = None) -> Array:
@@ -600,14 +597,3 @@ def _slabs(shape: tuple[int, ...], entries: int = 1 << 24) -> list[slice]:
     rows, columns = shape
     width = max(1, entries // rows)
     return [slice(n, min(n + width, columns)) for n in range(0, columns, width)]
-
-
-def _distance(xp: Any, v: Any, lam: Any, beta: float) -> Any:
-    """As :func:`nmfcore.divergence.elementwise`, on the device."""
-    if beta == 2:
-        return 0.5 * (v - lam) ** 2
-    if beta == 1:
-        return v * xp.log(xp.where(v > 0, v, 1) / xp.where(v > 0, lam, 1)) - v + lam
-    if beta == 0:
-        return v / lam - xp.log(v / lam) - 1
-    return (v**beta + (beta - 1) * lam**beta - beta * v * lam ** (beta - 1)) / (beta * (beta - 1))
