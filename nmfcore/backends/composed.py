@@ -68,8 +68,8 @@ def extrapolate(half: Half, momentum: Array) -> None:
     limits = np.finfo(half.H.dtype)
     for row, power in zip(half.table.tolist(), momentum.tolist(), strict=True):
         h, last = (view(flat, row[H_AT], row[K], row[N]) for flat in (half.H, half.last))
+        some = (h > 0) & (last > 0)
         with np.errstate(over="ignore", under="ignore"):
-            some = (h > 0) & (last > 0)
             step = np.where(some, h / np.where(some, last, 1), 1)
             last[...] = h
             h *= np.clip(step, limits.tiny, limits.max) ** power

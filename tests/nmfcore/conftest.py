@@ -52,7 +52,7 @@ class OnDevice:
             for name, value in bound.items():
                 if name == "halves":
                     bound[name] = [layout.Half(half.table, *map(up, half[1:])) for half in value]
-                elif name not in ("table", "floor"):
+                elif name not in ("table", "floor", "momentum"):
                     bound[name] = up(value)
             result = method(**bound)
             for here, there in moved.values():
