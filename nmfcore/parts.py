@@ -4,14 +4,16 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from nmfcore.layout import Matrices
 
+Fit = TypeVar("Fit", bound=Callable[..., Any])
 
-def in_parts(fit: Callable[..., Any]) -> Callable[..., Any]:
+
+def in_parts(fit: Fit) -> Fit:
     """A batched fit that goes on with the halves of a batch where the device runs out of memory.
 
     Random starts are drawn in the order of the whole batch, so that the result is the same.
@@ -27,7 +29,7 @@ def in_parts(fit: Callable[..., Any]) -> Callable[..., Any]:
                 raise
         return _halves(run, V, n_components, {**options, "seed": before})
 
-    return run
+    return cast(Fit, run)
 
 
 def _halves(run: Callable[..., Any], V: Any, n_components: Any, options: dict[str, Any]) -> Any:

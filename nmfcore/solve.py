@@ -297,10 +297,7 @@ def nmf(
 
     final = objective(np.arange(len(table)))
     best = final.reshape(-1, n_restarts).argmin(1) + np.arange(0, len(table), n_restarts)
-    if home is not xp:
-        state = _State(
-            table, *(layout.host(flat) if home is np else home.asarray(flat) for flat in (state.Wt, state.H))
-        )
+    state = _State(table, layout.placed(state.Wt, home), layout.placed(state.H, home))
     chosen = [state.factors(int(b)) for b in best]
     unscale = np.ones(len(table)) if scale is None else 1 / scale
     pack = given.form.pack

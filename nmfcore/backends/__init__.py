@@ -119,9 +119,14 @@ def available() -> list[str]:
     >>> "reference" in available()
     True
     """
-    needs = {"native": "nmfcore._native", "jit": "numba", "reference": "numpy"}
-    found = [name for name in PREFERENCE if find_spec(needs[name]) is not None]
+    found = _for_cpu()
     return [*found[:-1], *(["cuda"] if cuda.present() else []), found[-1]]
+
+
+def _for_cpu() -> list[str]:
+    """Asks for no GPU: that would import CuPy."""
+    needs = {"native": "nmfcore._native", "jit": "numba", "reference": "numpy"}
+    return [name for name in PREFERENCE if find_spec(needs[name]) is not None]
 
 
 def get(name: str = "auto", device: str = "auto", data: Any = None) -> Backend:
@@ -142,7 +147,7 @@ def get(name: str = "auto", device: str = "auto", data: Any = None) -> Backend:
         return cuda.backend(precision or "auto")
     if device == "cuda":
         raise ValueError(f"backend={name!r} works on the CPU; with device='cuda' leave it out.")
-    found = [one for one in PREFERENCE if one in available()]
+    found = _for_cpu()
     if name == "auto":
         name = found[0]
         if name != "native" and not _warned:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nmfcore.backends import composed
 from nmfcore.cuda import FOLDER, signature, source
+from nmfcore.divergence import elementwise
 from nmfcore.layout import H_AT, K0, K1, V_AT, Array, F, Half, K, N, Table, host, view, views
 
 PRECISIONS = ("auto", "fp32", "tf32x3", "tf32")
@@ -63,6 +64,8 @@ class Plan:
     """The work list of one launch, on the device, with the workspace of divided problems."""
 
     variant: Variant
+    owners: NDArray[np.intp]  # the problems, in the order of their items
+    begins: Any  # where the items of each begin, and where the last ones end
     items: Any
     blocks: int
     finish: Any
@@ -91,6 +94,7 @@ class Cuda:
         self.name = "cuda" if precision == "auto" else f"cuda:{precision}"
         self.precision = precision
         self._batches: OrderedDict[Any, Batch] = OrderedDict()
+        self._entries: OrderedDict[bytes, tuple[Any, Any]] = OrderedDict()
 
     def split_gradient(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
@@ -100,7 +104,7 @@ class Cuda:
         return neg, pos
 
     def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
-        problems, items = self._device(table), self._device(_entries(table))
+        problems, items = self._entries_of(table)
         scale = self.launcher.kernel("finish.cu", "scale", {"REAL": _real(H), "KIND": "KL"})
         scale(len(items), 256, 0, items, problems, H, neg, pos, exponent)
 
@@ -129,20 +133,24 @@ class Cuda:
         momentum: Array | None = None,
     ) -> None:
         """`n` times the updates of `halves` in turn, in one graph of launches once it is known."""
-        if momentum is not None:
-            composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
-            return
+        powers = None if momentum is None else self._device(momentum)
 
         def work() -> None:
-            for _ in range(n):
+            for sweep in range(n):
                 for half in halves:
+                    if powers is not None:
+                        self._extrapolate(half, powers[sweep])
                     self.update(half.table, half.V, half.Wt, half.H, beta, floor, exponent, half.weights)
 
         places = [tuple(_place(a) for a in (half.V, half.Wt, half.H, half.weights)) for half in halves]
         tables = [half.table.tobytes() for half in halves]
         key = (n, *places, *tables, beta, floor.tobytes(), exponent, self.precision)
         used = [self._batch_of(half.table, half.H, beta, floor, half.weights) for half in halves]
-        self.launcher.repeat(key, work, used)
+        loose = any(batch.large for batch in used) or self._by_products(halves[0].table, beta, halves[0].weights)
+        if loose or powers is not None:
+            work()  # what it reads changes, or its memory comes and goes: nothing for a graph
+        else:
+            self.launcher.repeat(key, work, used)
 
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
@@ -150,16 +158,13 @@ class Cuda:
         batch = self._batch(table, floor, H.dtype, True, "fp32", divided=False)
         out = np.empty(len(table))
         for plan in batch.plans:
-            items = host(plan.items).view(ITEM).reshape(-1)
-            owners, first = np.unique(items["problem"], return_index=True)
-            values, sums = self.xp.empty(plan.blocks), self.xp.empty(len(owners))
-            begins = self._device(np.append(first, plan.blocks).astype(np.int32))
+            values, sums = self.xp.empty(plan.blocks), self.xp.empty(len(plan.owners))
             kernel = self.launcher.kernel(plan.variant.file, "divergence", {**plan.variant.constants, "KIND": "IS"})
             kernel(plan.blocks, plan.variant.threads, plan.variant.shared,
                    plan.items, batch.problems, V, Wt, H, weights, batch.floor, beta, values)  # fmt: skip
             total = self.launcher.kernel("finish.cu", "total", {"REAL": _real(H), "KIND": "KL"})
-            total(_ceil(len(owners), 256), 256, 0, len(owners), begins, values, sums)
-            out[owners] = host(sums)
+            total(_ceil(len(plan.owners), 256), 256, 0, len(plan.owners), plan.begins, values, sums)
+            out[plan.owners] = host(sums)
         for b in batch.large:
             out[b] = self._large_divergence(table[b], V, Wt, H, beta, float(floor[b]), weights)
         return out
@@ -180,6 +185,9 @@ class Cuda:
         pos: Array | None,
     ) -> None:
         """One update of H, or the parts of its gradient into `neg` and `pos`."""
+        if self._by_products(table, beta, weights):
+            self._products(table, V, Wt, H, exponent, add_neg, add_pos, neg, pos)
+            return
         kind = _kind(beta, weights is not None)
         real = _real(H)
         batch = self._batch_of(table, H, beta, floor, weights)
@@ -216,22 +224,22 @@ class Cuda:
     ) -> tuple[NDArray[np.complex128], float]:
         """One recording, or a batch of them of one shape: X (B, I, F, N), v (B, J, F, N), R (B, J, F, I, I)."""
         new, values = self.xp.empty_like(R), self.xp.empty(v.size // v.shape[-1] // v.shape[-3])
-        self._spatial("step", X, v, R, (v, R, new, psi, values), psi is not None, int(keep_v))
+        self._spatial("step", X, v, (v, R, new, psi, values), psi is not None, int(keep_v))
         return new, float(values.sum())
 
     def spatial_gradient(
         self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
     ) -> tuple[Array, Array]:
         neg, pos = self.xp.empty_like(v), self.xp.empty_like(v)
-        self._spatial("slope", X, v, R, (v, R, psi, neg, pos), True)
+        self._spatial("slope", X, v, (v, R, psi, neg, pos), True)
         return neg, pos
 
     def wiener(self, X: Array, v: Array, R: NDArray[np.complex128]) -> Array:
         images = self.xp.empty((*v.shape[:-2], *X.shape[-3:]), X.dtype)
-        self._spatial("wiener", X, v, R, (v, R, images), False)
+        self._spatial("wiener", X, v, (v, R, images), False)
         return images
 
-    def _spatial(self, name: str, X: Array, v: Array, R: Array, arrays: tuple[Any, ...], two: bool, *more: int) -> None:
+    def _spatial(self, name: str, X: Array, v: Array, arrays: tuple[Any, ...], two: bool, *more: int) -> None:
         """Launch a kernel of spatial.cu: a block per bin and recording."""
         channels, (sources, bins, frames) = X.shape[-3], v.shape[-3:]
         blocks = v.size // sources // frames
@@ -249,6 +257,20 @@ class Cuda:
         kernel = self.launcher.kernel("spatial.cu", name, constants)
         kernel(blocks, threads, 8 * (doubles + matrices), X, *arrays, scratch, sources, bins, frames, *more)
 
+    def _extrapolate(self, half: Half, powers: Any) -> None:
+        problems, items = self._entries_of(half.table)
+        kernel = self.launcher.kernel("finish.cu", "extrapolate", {"REAL": _real(half.H), "KIND": "KL"})
+        kernel(len(items), 256, 0, items, problems, half.H, half.last, powers)
+
+    def _entries_of(self, table: Table) -> tuple[Any, Any]:
+        """A table and the work list over its entries of H, on the device; kept as plans are."""
+        key = table.tobytes()
+        if key not in self._entries:
+            self._entries[key] = (self._device(table), self._device(_entries(table)))
+            while len(self._entries) > KEPT:
+                self._entries.popitem(last=False)
+        return self._entries[key]
+
     # ---- plans -------------------------------------------------------------------------------------------------
 
     def _batch_of(self, table: Table, H: Array, beta: float, floor: Array, weights: Array | None) -> Batch:
@@ -264,7 +286,7 @@ class Cuda:
             return self._batches[key]
         batch = Batch(self._device(table), self._device(np.asarray(floor, np.float64)), [])
         left = table[:, K1] > table[:, K0] if divided else np.ones(len(table), bool)
-        for variant in variants(dtype, two, precision, self.launcher.shared_limit):
+        for variant in self.forms(dtype, two, precision):
             mine = np.flatnonzero(left & (table[:, K] <= variant.rank))
             left[mine] = False
             if len(mine):
@@ -274,6 +296,10 @@ class Cuda:
         while len(self._batches) > KEPT:
             self._batches.popitem(last=False)
         return batch
+
+    def forms(self, dtype: np.dtype[Any], two: bool, precision: str) -> list[Variant]:
+        """The forms of the fused kernel to choose from, by rising rank."""
+        return variants(dtype, two, precision, self.launcher.shared_limit)
 
     def _plan(
         self, table: Table, mine: NDArray[np.intp], variant: Variant, dtype: np.dtype[Any], two: bool, divided: bool
@@ -310,8 +336,47 @@ class Cuda:
         place = np.searchsorted(mine, finish["problem"])
         finish["parts"], finish["neg_at"], finish["pos_at"] = parts[place], at[place], (at + size)[place]
         work = self.xp.empty(int((size + other).sum()), dtype) if split.any() else None
-        flat = (_words(items), _words(finish))
-        return Plan(variant, self._device(flat[0]), len(items), self._device(flat[1]), len(finish), work)
+        begins = np.append(0, np.cumsum(count)).astype(np.int32)
+        return Plan(
+            variant=variant,
+            owners=mine,
+            begins=self._device(begins),
+            items=self._device(_words(items)),
+            blocks=len(items),
+            finish=self._device(_words(finish)),
+            finish_blocks=len(finish),
+            work=work,
+        )
+
+    # ---- β = 2 needs no Λ --------------------------------------------------------------------------------------
+
+    def _by_products(self, table: Table, beta: float, weights: Array | None) -> bool:
+        """Whether WᵀV and (WᵀW)H by cuBLAS are faster than the fused kernel: for large matrices."""
+        return (
+            beta == 2
+            and weights is None
+            and bool((table[:, F] * table[:, N]).min() >= settings()["products_from_entries"])
+        )
+
+    def _products(
+        self,
+        table: Table,
+        V: Array,
+        Wt: Array,
+        H: Array,
+        exponent: float,
+        add_neg: Array | None,
+        add_pos: Array | None,
+        neg: Array | None,
+        pos: Array | None,
+    ) -> None:
+        above, below = composed.euclidean_parts(table, V, Wt, H)
+        composed.add_rows(table, above, add_neg)
+        composed.add_rows(table, below, add_pos)
+        if neg is None or pos is None:
+            self.scale(table, H, above, below, exponent)
+        else:
+            neg[...], pos[...] = above, below
 
     # ---- ranks beyond the fused kernels ------------------------------------------------------------------------
 
@@ -359,7 +424,7 @@ class Cuda:
         for part in _slabs(v.shape):
             lam = xp.maximum((wt.T @ h[:, part]).astype(np.float64), low)
             seen = v[:, part].astype(np.float64)
-            each = _distance(xp, xp.maximum(seen, low) if beta <= 0 else seen, lam, beta)
+            each = elementwise(xp.maximum(seen, low) if beta <= 0 else seen, lam, beta)
             total += float((each if u is None else each * u[:, part]).sum())
         return total
 
@@ -391,16 +456,22 @@ class CupyLauncher:
     def _compiled(self, file: str, name: str, constants: Mapping[str, Any]) -> Callable[..., None]:
         options = ("-std=c++17", *(f"-D{key}={value}" for key, value in constants.items()))
         function = self.xp.RawModule(code=source(file), options=options).get_function(name)
+        granted = 48 * 1024  # bytes of shared memory that need no asking
         types = [{"i64": np.int64, "int": np.int32, "double": np.float64}.get(one) for one in signature(file, name)]
 
         def launch(blocks: int, threads: int, shared: int, *arguments: Any) -> None:
-            given = tuple(
-                value if kind is None and value is not None else (kind or np.intp)(value or 0)
-                for value, kind in zip(arguments, types, strict=True)
-            )
-            if shared > function.max_dynamic_shared_size_bytes:
-                function.max_dynamic_shared_size_bytes = shared
-            function((blocks,), (threads,), given, shared_mem=shared)
+            nonlocal granted
+            given = []
+            for value, kind in zip(arguments, types, strict=True):
+                if kind is not None or value is None:
+                    given.append((kind or np.intp)(value or 0))  # a null pointer is a 0 of its size
+                elif value.flags.c_contiguous:
+                    given.append(value)
+                else:
+                    raise ValueError(f"{name} takes C-contiguous arrays only.")
+            if shared > granted:
+                function.max_dynamic_shared_size_bytes = granted = shared
+            function((blocks,), (threads,), tuple(given), shared_mem=shared)
 
         return launch
 
@@ -432,6 +503,16 @@ def present() -> bool:
         return cupy.cuda.runtime.getDeviceCount() > 0 and int(cupy.cuda.Device().compute_capability) >= 80
     except Exception:  # no CuPy; or, without a driver or with libraries missing, many kinds
         return False
+
+
+def device_name() -> str | None:
+    """The GPU in use; None where there is none."""
+    if not present():
+        return None
+    import cupy
+
+    name: str = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
+    return name
 
 
 @cache
@@ -505,9 +586,7 @@ def _real(array: Array) -> str:
 
 def _place(array: Any) -> int:
     """Where an array lies in memory; 0 for none."""
-    if array is None:
-        return 0
-    return int(array.data.ptr if hasattr(array.data, "ptr") else array.ctypes.data)
+    return 0 if array is None else int(array.data.ptr)
 
 
 def _entries(table: Table, mine: NDArray[np.intp] | None = None) -> Array:
@@ -533,14 +612,3 @@ def _slabs(shape: tuple[int, ...], entries: int = 1 << 24) -> list[slice]:
     rows, columns = shape
     width = max(1, entries // rows)
     return [slice(n, min(n + width, columns)) for n in range(0, columns, width)]
-
-
-def _distance(xp: Any, v: Any, lam: Any, beta: float) -> Any:
-    """As :func:`nmfcore.divergence.elementwise`, on the device."""
-    if beta == 2:
-        return 0.5 * (v - lam) ** 2
-    if beta == 1:
-        return v * xp.log(xp.where(v > 0, v, 1) / xp.where(v > 0, lam, 1)) - v + lam
-    if beta == 0:
-        return v / lam - xp.log(v / lam) - 1
-    return (v**beta + (beta - 1) * lam**beta - beta * v * lam ** (beta - 1)) / (beta * (beta - 1))

@@ -38,31 +38,22 @@ extern "C" __global__ void scale(const Item *items, const Problem *problems, T *
         target.put(p, i / p.N, i % p.N, neg[p.h_at + i], pos[p.h_at + i]);
 }
 
+// H ← H ⊙ (H / last)^momentum, one exponent per problem, and last ← H of before; where one of them is 0, H stays.
+extern "C" __global__ void extrapolate(const Item *items, const Problem *problems, T *H, T *last, const double *momentum) {
+    const Item item = items[blockIdx.x];
+    const Problem p = problems[item.problem];
+    const T most = largest(T(0)), exponent = T(momentum[item.problem]);
+    for (i64 i = p.h_at + item.first + threadIdx.x; i < p.h_at + item.last; i += blockDim.x) {
+        const T now = H[i], before = last[i];
+        last[i] = now;
+        if (now > T(0) && before > T(0)) H[i] = lesser(now * power(lesser(now / before, most), exponent), most);
+    }
+}
+
 // Λ → u V Λ^(β−2) in place, and u Λ^(β−1) into `pos`.
 extern "C" __global__ void ratios(i64 size, T *lam, const T *V, const T *U, T *pos, double low, double beta) {
     const i64 i = i64(blockIdx.x) * blockDim.x + threadIdx.x;
     if (i < size) ratio<T>(KIND, lam[i], V[i], U ? U[i] : T(1), T(low), T(beta), lam[i], pos[i]);
-}
-
-// Columns of W to sum 1, their scale into H, where both may move: row `blockIdx.x` of a list of (problem, component).
-extern "C" __global__ void normalize(const int *rows, const Problem *problems, T *Wt, T *H) {
-    SHARED_MEMORY(shared);
-    double *partial = reinterpret_cast<double *>(shared);
-    const Problem p = problems[rows[2 * blockIdx.x]];
-    const i64 k = rows[2 * blockIdx.x + 1];
-    T *w = Wt + p.w_at + k * p.F, *h = H + p.h_at + k * p.N;
-    double sum = 0;
-    for (i64 f = threadIdx.x; f < p.F; f += blockDim.x) sum += w[f];
-    partial[threadIdx.x] = sum;
-    for (int half = blockDim.x / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (int(threadIdx.x) < half) partial[threadIdx.x] += partial[threadIdx.x + half];
-    }
-    __syncthreads();
-    const T size = T(partial[0]);
-    if (!(size > T(0))) return;
-    for (i64 f = threadIdx.x; f < p.F; f += blockDim.x) w[f] /= size;
-    for (i64 n = threadIdx.x; n < p.N; n += blockDim.x) h[n] *= size;
 }
 
 // Divergences of the problems from those of their items, in order; items of problem b begin at first[b].

@@ -64,10 +64,11 @@ def test_a_divided_problem_gives_the_same_sums(precision: str, beta: float, rng:
     np.testing.assert_allclose(layout.host(arrays[2]), wide, rtol=2e-6)
 
 
+@pytest.mark.parametrize("rank", [40, 90])
 @pytest.mark.parametrize(("precision", "error"), [("fp32", 2e-6), ("tf32x3", 2e-6), ("tf32", 3e-3)])
-def test_precisions(precision: str, error: float, rng: np.random.Generator) -> None:
+def test_precisions(precision: str, error: float, rank: int, rng: np.random.Generator) -> None:
     """Fast tf32 rounds to eleven bits; three products give float32's error, also over long sums."""
-    table, V, Wt, H = problem(rng, 1500, 20, 40)
+    table, V, Wt, H = problem(rng, 1500, 20, rank)
     engine = cuda.Cuda(EmulatedLauncher(), precision)
     floor = np.full(1, 1e-12)
     got = engine.split_gradient(table, *map(device.asarray, (V, Wt, H)), 0.0, floor)
@@ -102,6 +103,22 @@ def test_ranks_beyond_the_fused_kernels(beta: float, weighted: bool, rng: np.ran
         REFERENCE.divergence(table, V, Wt, wide, beta, floor, u),
         rtol=1e-4,
     )
+
+
+def test_large_euclidean_problems_by_matrix_products(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
+    monkeypatch.setitem(cuda.settings(), "products_from_entries", 100)
+    V = rng.random((2, 20, 30))
+    monkeypatch.setattr(cuda, "present", lambda: True)
+    monkeypatch.setattr(cuda, "backend", lambda p="auto": cuda.Cuda(EmulatedLauncher(), p))
+    common = {"beta": 2, "seed": 0, "n_iter": 8, "penalties": [penalties.L1(0.1)]}
+    got, right = (nmfcore.nmf(V, 4, device=one, **common) for one in ("cuda", "cpu"))
+    np.testing.assert_allclose(got.H, right.H, rtol=1e-9)
+    table, v, wt, h = problem(rng, 20, 30, 4)
+    engine = cuda.Cuda(EmulatedLauncher())
+    floor = np.zeros(1)
+    parts = engine.split_gradient(table, *map(device.asarray, (v, wt, h)), 2.0, floor)
+    for one, right in zip(parts, REFERENCE.split_gradient(table, v, wt, h, 2.0, floor), strict=True):
+        np.testing.assert_allclose(one.get(), right, rtol=1e-5)
 
 
 def test_a_batch_of_recordings_in_one_step(rng: np.random.Generator) -> None:
@@ -147,6 +164,8 @@ def test_more_channels_than_shared_memory_has_room_for(rng: np.random.Generator)
         {"tol": 1e-3},
         {"normalize": True},
         {"n_restarts": 2},
+        {"acceleration": "extrapolation"},
+        {"acceleration": "extrapolation", "penalties": [penalties.L1(0.1)]},
         {"init": "nndsvda"},
         {"free_w": np.array([True, False, True, False]), "normalize": True},
         {"penalties": [penalties.L1(0.1), penalties.L2(0.1, "W")]},
