@@ -13,7 +13,7 @@ the update of W is the update of H of the transposed problem, with the same code
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,26 @@ WIDTH = 9
 
 Array = NDArray[Any]
 Table = NDArray[np.int64]
+
+
+class Half(NamedTuple):
+    """Half of a sweep: the problems whose H is to be updated. For the update of W, the transposed problems.
+
+    Attributes:
+        table: the problems.
+        V: their matrices, flat.
+        Wt: the factor that stays.
+        H: the factor that is updated in place.
+        weights: of the entries of V, or None.
+        last: H as it was a sweep ago, laid out like H; needed, and kept, where there is momentum.
+    """
+
+    table: Table
+    V: Array
+    Wt: Array
+    H: Array
+    weights: Array | None = None
+    last: Array | None = None
 
 
 def offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from nmfcore import backends, layout
+from nmfcore.acceleration import Extrapolation
 from nmfcore.arrays import any_kind
+from nmfcore.backends import composed
 from nmfcore.backends.sparse import Sparse
 from nmfcore.compressed import Compressed, is_sparse, number
 from nmfcore.divergence import as_beta, as_exponent, level_floor
 from nmfcore.init import initial_factors
-from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, F, K, Matrices, N, Table
+from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, F, Half, K, Matrices, N, Table
 from nmfcore.penalties import L1, L2, Penalty
 
 Array = NDArray[Any]
@@ -35,7 +37,8 @@ class Result:
         objective: D_β(V | WH) plus the penalties, of each problem.
         n_iter: iterations done on each problem.
         status: ``"converged"`` (relative decrease below `tol`), ``"max_iter"`` or ``"stopped"`` (by the callback).
-        history: (iteration, objectives of all problems) at every check; the loop checks only with a `tol` or callback.
+        history: (iteration, objectives of all problems) at every check; the loop checks only with a `tol`, a callback
+            or an acceleration.
     """
 
     W: Any
@@ -62,6 +65,7 @@ def nmf(
     solver: str = "mu",
     exponent: float | str = "mm",
     normalize: bool = False,
+    acceleration: str | None = None,
     n_iter: int = 200,
     tol: float | Rule = 0.0,
     check_every: int = 10,
@@ -98,6 +102,8 @@ def nmf(
         exponent: ``"mm"``, ``"mu"`` (1: faster, monotone in practice for 0 ≤ β ≤ 2) or a number in (0, 1].
         normalize: keep columns of W at sum 1, their scale moved into H, after every iteration; of the components
             that are free in both factors.
+        acceleration: ``"extrapolation"`` gives the updates momentum (:mod:`nmfcore.acceleration`): the same objective
+            in about half the iterations. Still monotone from check to check; not with `normalize`.
         n_iter: the most iterations.
         tol: a problem stops by itself once ten iterations (`check_every`) lower its objective by less than
             `tol` times its first one. 0 never stops. A function of the first, the previous and the present
@@ -129,12 +135,16 @@ def nmf(
     beta = as_beta(beta)
     gamma = as_exponent(exponent, beta)
     check_counts(n_iter=n_iter, check_every=check_every, n_restarts=n_restarts)
+    if acceleration not in (None, "extrapolation"):
+        raise ValueError(f"acceleration={acceleration!r} must be None or 'extrapolation'.")
+    if acceleration and normalize:
+        raise ValueError("acceleration cannot be combined with normalize=True; normalize W after the fit instead.")
     if not callable(tol) and not tol >= 0:
         raise ValueError(f"tol={tol!r} must be ≥ 0.")
     for penalty in penalties:
         if penalty.factor not in ("W", "H"):
             raise ValueError(f"penalties: factor={penalty.factor!r} of {penalty!r} must be 'W' or 'H'.")
-    _check_solver(solver, beta, weights, penalties, tol)
+    _check_solver(solver, beta, weights, penalties, tol, acceleration)
     engine: Any = backends.get(backend, device)
     wanted = _dtype(dtype)
     if engine.name == "reference":
@@ -221,29 +231,46 @@ def nmf(
     status = np.full(len(table), "max_iter", dtype=object)
     rule = _rule(tol) if solver == "mu" else None
     permuter = rng if shuffle else None
-    watch = rule is not None or callback is not None
+    speed = Extrapolation(table, state.Wt, state.H) if acceleration else None
+    watch = rule is not None or callback is not None or speed is not None
     history: list[tuple[int, NDArray[np.float64]]] = []
     if watch:
         history.append((0, objective(active)))
-    for iteration in range(1, n_iter + 1):
+    busy = [side for side in sides if not side.idle]
+    iteration = 0
+    while iteration < n_iter:
+        steps = 1 if solver == "cd" else min(check_every - iteration % check_every, n_iter - iteration)
+        iteration += steps
+        momentum = None if speed is None else speed.momentum(steps, active)
+        halves = [side.half(state, speed) for side in busy]
+        settled = np.zeros(len(active), bool)
         if solver == "cd":
-            pace = sides[0].descend(state, permuter) + sides[1].descend(state, permuter)
+            pace = np.zeros(len(active))
+            for side, half in zip(busy, halves, strict=True):
+                pace += side.descend(half, permuter)
             if iteration == 1:
                 rest = pace * (0.0 if callable(tol) else tol)
             settled = pace <= rest[active]
+            if normalize:
+                _normalize(state, movable, active)
+        elif busy and not normalize and not any(side.interrupts for side in busy):
+            engine.sweeps(steps, halves, beta, floor[active], gamma, momentum)
         else:
-            for side in sides:
-                side.update(state, beta, gamma)
-            settled = np.zeros(len(active), bool)
-        if normalize:
-            _normalize(state, movable, active)
+            for step in range(steps):
+                for side, half in zip(busy, halves, strict=True):
+                    if momentum is not None:
+                        composed.extrapolate(half, momentum[step])
+                    side.update(half, beta, gamma)
+                if normalize:
+                    _normalize(state, movable, active)
         stop = False
         if watch and (iteration % check_every == 0 or iteration == n_iter):
             value = history[-1][1].copy()
             value[active] = objective(active)
+            rose = np.zeros(len(active), bool) if speed is None else speed.check(active, value, history[-1][1])
             stop = callback is not None and bool(callback(iteration, value))
             if rule is not None:
-                settled = rule(history[0][1], history[-1][1], value)[active]
+                settled = rule(history[0][1], history[-1][1], value)[active] & ~rose
             history.append((iteration, value))
         if settled.any():
             done[active[settled]] = iteration
@@ -327,33 +354,39 @@ class _Side:
         self.problems, self.active = active, self.table[active]
         self.floor = floor[active]
 
-    def update(self, state: _State, beta: float, gamma: float) -> None:
+    @property
+    def interrupts(self) -> bool:
+        """Whether something has to be done between two updates."""
+        return bool(self.penalties or self.kept)
+
+    def half(self, state: _State, speed: Extrapolation | None) -> Half:
+        """The update of the factor as half of a sweep."""
+        which = 1 if self.factor == "H" else 0
+        factors = (state.Wt, state.H)
+        last = None if speed is None else speed.last[which]
+        return Half(self.active, self.V, factors[1 - which], factors[which], self.weights, last)
+
+    def update(self, half: Half, beta: float, gamma: float) -> None:
         """One multiplicative update of the factor, with its penalties."""
-        if self.idle:
-            return
-        table, low = self.active, self.floor
-        Wt, H = (state.Wt, state.H) if self.factor == "H" else (state.H, state.Wt)
+        table, V, Wt, H, weights, _ = half
         saved = [(b, fixed, self._rows(H, b)[fixed].copy()) for b, fixed in self.kept]
         add_neg, add_pos, per_row = self._penalties(H)
         if per_row:
-            self.engine.update(table, self.V, Wt, H, beta, low, gamma, self.weights, add_neg, add_pos)
+            self.engine.update(table, V, Wt, H, beta, self.floor, gamma, weights, add_neg, add_pos)
         else:
-            neg, pos = self.engine.split_gradient(table, self.V, Wt, H, beta, low, self.weights)
+            neg, pos = self.engine.split_gradient(table, V, Wt, H, beta, self.floor, weights)
             neg += 0 if add_neg is None else add_neg
             pos += 0 if add_pos is None else add_pos
             self.engine.scale(table, H, neg, pos, gamma)
         for b, fixed, rows in saved:
             self._rows(H, b)[fixed] = rows
 
-    def descend(self, state: _State, rng: Any) -> NDArray[np.float64]:
+    def descend(self, half: Half, rng: Any) -> NDArray[np.float64]:
         """One sweep of coordinate descent over the free rows of the factor; how far each problem was from rest."""
-        if self.idle:
-            return np.zeros(len(self.active))
-        Wt, H = (state.Wt, state.H) if self.factor == "H" else (state.H, state.Wt)
         free = [np.flatnonzero(self.free[int(b)]) for b in self.problems]
         orders = free if rng is None else [rng.permutation(rows) for rows in free]
         l1, l2 = (sum(one.lam for one in self.penalties if isinstance(one, kind)) for kind in (L1, L2))
-        moved: NDArray[np.float64] = self.engine.coordinate_update(self.active, self.V, Wt, H, orders, l1, l2)
+        moved: NDArray[np.float64] = self.engine.coordinate_update(half.table, half.V, half.Wt, half.H, orders, l1, l2)
         return moved
 
     def _rows(self, H: Array, b: int) -> Array:
@@ -411,7 +444,9 @@ def check_counts(**counts: int) -> None:
             raise ValueError(f"{name}={value!r} must be a whole number ≥ 1.")
 
 
-def _check_solver(solver: str, beta: float, weights: Any, penalties: Sequence[Penalty], tol: float | Rule) -> None:
+def _check_solver(
+    solver: str, beta: float, weights: Any, penalties: Sequence[Penalty], tol: float | Rule, acceleration: str | None
+) -> None:
     """Raise where coordinate descent cannot do what is asked."""
     if solver not in ("mu", "cd"):
         raise ValueError(f"solver={solver!r} must be 'mu' or 'cd'.")
@@ -424,6 +459,8 @@ def _check_solver(solver: str, beta: float, weights: Any, penalties: Sequence[Pe
     other = [penalty for penalty in penalties if not isinstance(penalty, (L1, L2))]
     if other:
         raise ValueError(f"solver='cd' knows the penalties L1 and L2 only, not {other[0]!r}; use solver='mu'.")
+    if acceleration:
+        raise ValueError("solver='cd' cannot be accelerated; use solver='mu'.")
     if callable(tol):
         raise ValueError("solver='cd' needs a number for tol=, since it stops by its gradients.")
 

@@ -12,10 +12,10 @@ import pytest
 # A module imports only what stands on a lower step, its own package, or a name listed in PEERS. "*" is every
 # name that no step lists; those may import one another.
 NMFCORE = (
-    ("_native", "arrays", "divergence", "layout"),
+    ("_native", "arrays", "divergence", "layout", "threads"),
     ("compressed", "masks", "metrics", "transform"),
     ("backends",),
-    ("init", "penalties"),
+    ("acceleration", "init", "penalties"),
     ("solve",),
     ("estimators", "models", "spatial"),
     ("_info",),
@@ -42,6 +42,7 @@ NMFCORE_THIRD_PARTY = {
     "nmfcore.estimators.base": {"sklearn"},
     "nmfcore.estimators.full": {"sklearn"},
     "nmfcore.estimators.minibatch": {"sklearn"},
+    "nmfcore.threads": {"threadpoolctl"},
 }
 
 NMFCORE_PUBLIC = {

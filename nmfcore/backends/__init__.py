@@ -5,6 +5,7 @@ kernels that take over where no compiler was. See :class:`Backend` for what a ba
 """
 
 import warnings
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.layout import Array, Table
+from nmfcore.layout import Array, Half, Table
 
 PREFERENCE = ("native", "jit", "reference")
 _warned = False
@@ -50,6 +51,21 @@ class Backend(Protocol):
         add_pos: Array | None = None,
     ) -> None:
         """`split_gradient`, plus a value per row of H (flat, at ROW_AT) added to each part, then `scale`, fused."""
+
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
+        """`n` times `update` of each half in turn, with nothing in between: what is left of a fit without penalties.
+
+        One call, so that a backend can keep a problem in its cache, or on its device, for all of them. With
+        `momentum` (n, problems) each update starts from H ⊙ (H / last)^momentum instead of H, and keeps H in `last`.
+        """
 
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None

@@ -1,11 +1,12 @@
 """What every backend can build from its own `split_gradient`: the parts of the seam that need no second writing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, Array, F, K, N, Table, view, views
+from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, Array, F, Half, K, N, Table, view, views
 
 
 def scale(table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
@@ -34,25 +35,42 @@ def add_rows(table: Table, flat: Array, rows: Array | None) -> None:
 
 def euclidean_parts(table: Table, V: Array, Wt: Array, H: Array) -> tuple[Array, Array]:
     """`split_gradient` for β = 2 without weights: WᵀV and (WᵀW)H need no Λ, and are BLAS's own work."""
-    whole = (table[:, K0] == 0).all() and (table[:, K1] == table[:, K]).all()
-    neg, pos = (np.empty_like(H) if whole else np.zeros_like(H) for _ in range(2))
+    neg, pos = np.zeros_like(H), np.zeros_like(H)
     for row, (v, wt, h) in zip(table.tolist(), views(table, V, Wt, H), strict=True):
         rows = slice(row[K0], row[K1])
-        above, below = (view(flat, row[H_AT], row[K], row[N])[rows] for flat in (neg, pos))
-        np.matmul(wt[rows], v, out=above)
-        np.matmul(wt[rows] @ wt.T, h, out=below)
+        np.matmul(wt[rows], v, out=view(neg, row[H_AT], row[K], row[N])[rows])
+        np.matmul(wt[rows] @ wt.T, h, out=view(pos, row[H_AT], row[K], row[N])[rows])
     return neg, pos
 
 
-def euclidean_divergence(table: Table, V: Array, Wt: Array, H: Array) -> NDArray[np.float64]:
-    """`divergence` for β = 2 without weights: BLAS's work too, whose threads would fight those of a kernel."""
-    values = np.zeros(len(table))
-    for b, (v, wt, h) in enumerate(views(table, V, Wt, H)):
-        step = max(1, (1 << 18) // v.shape[1])  # rows that stay in cache
-        for at in range(0, len(v), step):
-            error = v[at : at + step] - wt[:, at : at + step].T @ h
-            values[b] += 0.5 * np.square(error, out=error).sum(dtype=np.float64)
-    return values
+def sweeps(
+    backend: Any,
+    n: int,
+    halves: Sequence[Half],
+    beta: float,
+    floor: Array,
+    exponent: float,
+    momentum: Array | None = None,
+) -> None:
+    """`n` times the update of each half in turn."""
+    for sweep in range(n):
+        for half in halves:
+            if momentum is not None:
+                extrapolate(half, momentum[sweep])
+            backend.update(half.table, half.V, half.Wt, half.H, beta, floor, exponent, half.weights)
+
+
+def extrapolate(half: Half, momentum: Array) -> None:
+    """H ← H ⊙ (H / last)^momentum, last ← H of before: a step further the way that each problem came."""
+    assert half.last is not None
+    limits = np.finfo(half.H.dtype)
+    for row, power in zip(half.table.tolist(), momentum.tolist(), strict=True):
+        h, last = (view(flat, row[H_AT], row[K], row[N]) for flat in (half.H, half.last))
+        with np.errstate(over="ignore", under="ignore"):
+            step = np.divide(h, last, out=np.ones_like(h), where=(h > 0) & (last > 0))
+            last[...] = h
+            h *= np.clip(step, limits.tiny, limits.max) ** power
+        np.minimum(h, limits.max, out=h)
 
 
 def products(table: Table, V: Array, Wt: Array, H: Array) -> list[Array]:

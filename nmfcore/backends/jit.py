@@ -6,6 +6,7 @@ arithmetic is float64 whatever the type of the arrays, so that powers of Λ stay
 :mod:`nmfcore.backends.native` for the fast form of the same loops.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -15,7 +16,7 @@ from numba import get_num_threads, njit
 from numpy.typing import NDArray
 
 from nmfcore.backends import composed
-from nmfcore.layout import H_AT, K0, K1, ROW_AT, V_AT, W_AT, Array, F, K, N, Table
+from nmfcore.layout import H_AT, K0, K1, ROW_AT, V_AT, W_AT, Array, F, Half, K, N, Table
 
 PANEL = 64  # columns of H that are updated together
 TILE = 32  # rows of Λ that are held at once
@@ -70,6 +71,17 @@ class Jit:
         items, *given = _arguments(table, V, Wt, weights, beta, floor)
         nowhere = _none(H)
         _spread(_sweep, len(items), _work(table), items, *given, H, float(exponent), *added, nowhere, nowhere)
+
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
+        composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
 
     def divergence(
         self,

@@ -1,5 +1,6 @@
 """The compiled kernels (nmfcore/native, C++): the whole update of a factor in one pass over V."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,13 @@ from numpy.typing import NDArray
 
 from nmfcore import _native
 from nmfcore.backends import composed
-from nmfcore.layout import Array, Table
+from nmfcore.layout import Array, Half, K, Table
+
+BLAS_RANK = 256  # above this many components the (K, K) product of β = 2 is worth sharing among threads
+
+
+def _better_by_blas(table: Table, beta: float, weights: Array | None) -> bool:
+    return beta == 2 and weights is None and int(table[:, K].max(initial=0)) > BLAS_RANK
 
 
 class Native:
@@ -18,7 +25,7 @@ class Native:
     def split_gradient(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
     ) -> tuple[Array, Array]:
-        if beta == 2 and weights is None:
+        if _better_by_blas(table, beta, weights):
             return composed.euclidean_parts(table, V, Wt, H)
         neg, pos = np.zeros_like(H), np.zeros_like(H)
         _native.split_gradient(table, V, Wt, H, beta, floor, weights, neg, pos)
@@ -40,7 +47,7 @@ class Native:
         add_neg: Array | None = None,
         add_pos: Array | None = None,
     ) -> None:
-        if beta == 2 and weights is None:
+        if _better_by_blas(table, beta, weights):
             neg, pos = composed.euclidean_parts(table, V, Wt, H)
             composed.add_rows(table, neg, add_neg)
             composed.add_rows(table, pos, add_pos)
@@ -48,11 +55,23 @@ class Native:
             return
         _native.update(table, V, Wt, H, beta, floor, exponent, weights, add_neg, add_pos)
 
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
+        if _better_by_blas(halves[0].table, beta, halves[0].weights):
+            composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
+        else:
+            _native.sweeps(n, list(halves), beta, floor, exponent, momentum)
+
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
     ) -> NDArray[np.float64]:
-        if beta == 2 and weights is None:
-            return composed.euclidean_divergence(table, V, Wt, H)
         values = np.empty(len(table))
         _native.divergence(table, V, Wt, H, beta, floor, weights, values)
         return values

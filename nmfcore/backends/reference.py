@@ -1,5 +1,6 @@
 """The oracle: every primitive as its formula reads, in float64 NumPy. Slow, and meant to be."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from nmfcore.backends import composed
 from nmfcore.divergence import elementwise
-from nmfcore.layout import H_AT, K0, K1, V_AT, Array, F, K, N, Table, view, views
+from nmfcore.layout import H_AT, K0, K1, V_AT, Array, F, Half, K, N, Table, view, views
 
 
 class Reference:
@@ -49,6 +50,17 @@ class Reference:
         composed.add_rows(table, neg, add_neg)
         composed.add_rows(table, pos, add_pos)
         self.scale(table, H, neg, pos, exponent)
+
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
+        composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
 
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None

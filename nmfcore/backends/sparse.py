@@ -4,6 +4,7 @@ For β = 1 and 2 only the non-zeros cost anything: Σ Λ is a product of sums, a
 entry of Λ counts, so the dense kernels run on blocks of columns; no dense (F, N) is ever made.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from nmfcore.backends import Backend, composed
 from nmfcore.compressed import Compressed
-from nmfcore.layout import H_AT, K0, K1, V_AT, W_AT, Array, F, K, N, Table, make_table, view
+from nmfcore.layout import H_AT, K0, K1, V_AT, W_AT, Array, F, Half, K, N, Table, make_table, view
 
 BLOCK = 1 << 20  # entries of V that are made dense at once
 
@@ -63,6 +64,17 @@ class Sparse:
         composed.add_rows(table, neg, add_neg)
         composed.add_rows(table, pos, add_pos)
         self.scale(table, H, neg, pos, exponent)
+
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
+        composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
 
     def divergence(
         self, table: Table, V: Compressed, Wt: Array, H: Array, beta: float, floor: Array, weights: None = None

@@ -1,15 +1,17 @@
 // The fused update of one factor: Λ = WᵀH tile by tile, the β-ratio in registers, and its product with W at once.
 // Included inside the variant's namespace.
 //
-// A thread owns a panel of COLS columns of one problem. It keeps that panel of H and the accumulators of the two
+// A thread owns a panel of a few columns of one problem. It keeps that panel of H and the accumulators of the two
 // parts of the gradient in cache, and goes down the rows of V in chunks:
-//   1. ROWS × COLS entries of Λ are accumulated in registers over k; V is read, once, and the ratio formed there;
+//   1. ROWS × (VECS vectors) of Λ are accumulated in registers over k; V is read, once, and the ratio formed there;
 //      the ratio goes to a chunk buffer in L1;
 //   2. the chunk is multiplied by W, several rows k at a time, with accumulators in registers again.
 // Nothing of the size of V is written, and a panel's sums belong to one thread: the result does not depend on the
 // number of threads. W is packed as [row block][k][ROWS], which both products read by broadcasts.
 
-enum Kind { KL, KL_WEIGHTED, IS, EUCLIDEAN, GENERAL };
+// HALF and THREE_HALVES are β = ½ and 1½, where a reciprocal root takes the place of two powers.
+// FROBENIUS, β = 2 without weights, forms no Λ: WᵀV is one product, and (WᵀW)H a small one.
+enum Kind { KL, KL_WEIGHTED, IS, FROBENIUS, EUCLIDEAN, HALF, THREE_HALVES, GENERAL };
 
 // Register tiles: ROWS × VECS vectors of Λ beside VECS of H; KTILE × VECS accumulators in the second product.
 #if defined(__AVX512F__)
@@ -18,27 +20,41 @@ constexpr int ROWS = 8, KTILE = 8;
 constexpr int ROWS = 6, KTILE = 4;
 #endif
 constexpr int VECS = 2, BLOCKS = 8, CHUNK = ROWS * BLOCKS;
-// A V of at most so many bytes stays in the cores' own caches from iteration to iteration, as long as each thread keeps
-// its panels; above, they are shared out as threads become free.
+// Matrices V of at most so many bytes stay in the cores' own caches from sweep to sweep, as long as each thread keeps its
+// panels; above, they are shared out as threads become free.
 constexpr int64_t RESIDENT = 1 << 22;
+constexpr int64_t W_CACHED = 1 << 19;  // bytes of W that are to stay in a core's own cache
+constexpr int GROUP = 4;               // panels that share them where W is larger
 constexpr int64_t SMALL = 1 << 17;  // multiply-adds below which threads cost more than they bring
 
+// A panel under way: its columns n0…n0+have of H, and the accumulators of the two parts of the gradient.
 template <typename T> struct Panel {
     static constexpr int cols = VECS * Simd<T>::lanes;
+    static constexpr int64_t size(int64_t K) { return (3 * K + ROWS) * cols; }
+
+    T *h, *neg, *pos;  // (K, cols); h ends in a block of zeros
+    int64_t n0;
+    int have;
+    Panel(T *memory, const Problem &p, int64_t index)
+        : h(memory), neg(h + (p.K + ROWS) * cols), pos(neg + p.K * cols), n0(index * cols),
+          have(int(p.N - n0 < cols ? p.N - n0 : cols)) {}
 };
 
 inline int64_t blocks_of(int64_t rows) { return (rows + ROWS - 1) / ROWS; }
 
-// Wt (K, F) → [block][k][ROWS], zeros below the last row.
-template <typename T> static void pack_block(const T *Wt, const Problem &p, int64_t block, T *out) {
-    const int64_t first = block * ROWS;
-    const int have = int(p.F - first < ROWS ? p.F - first : ROWS);
-    if (have == ROWS) {
-        for (int64_t k = 0; k < p.K; ++k) __builtin_memcpy(out + k * ROWS, Wt + k * p.F + first, ROWS * sizeof(T));
-        return;
+// Wt (K, F) → [block][k][ROWS], zeros below the last row. A few blocks at a time: a row of Wt is far from the next.
+template <typename T> static void pack(const T *Wt, const Problem &p, T *out) {
+    for (int64_t first = 0; first < p.F; first += CHUNK, out += CHUNK * p.K) {
+        const int have = int(p.F - first < CHUNK ? p.F - first : CHUNK), whole = have / ROWS;
+        for (int64_t k = 0; k < p.K; ++k) {
+            const T *row = Wt + k * p.F + first;
+            T *at = out + k * ROWS;
+            for (int i = 0; i < whole; ++i) __builtin_memcpy(at + i * ROWS * p.K, row + i * ROWS, ROWS * sizeof(T));
+            if (whole * ROWS < have)
+                for (int r = 0; r < ROWS; ++r)
+                    at[whole * ROWS * p.K + r] = whole * ROWS + r < have ? row[whole * ROWS + r] : T(0);
+        }
     }
-    for (int64_t k = 0; k < p.K; ++k)
-        for (int r = 0; r < ROWS; ++r) out[k * ROWS + r] = r < have ? Wt[k * p.F + first + r] : T(0);
 }
 
 // The two factors of the gradient at one vector of Λ: neg = u v Λ^(β−2), pos = u Λ^(β−1).
@@ -57,6 +73,14 @@ NMF_INLINE void ratio(Vec<T> lam, Vec<T> v, Vec<T> u, T low, T beta, Vec<T> &neg
     } else if constexpr (KIND == EUCLIDEAN) {
         neg = u * v;
         pos = u * lam;
+    } else if constexpr (KIND == HALF) {
+        const Vec<T> root = reciprocal_root(lam);
+        pos = u * root;
+        neg = vmin(v * (root * root) * pos, splat(Simd<T>::largest));
+    } else if constexpr (KIND == THREE_HALVES) {
+        const Vec<T> root = u * reciprocal_root(lam);
+        neg = v * root;
+        pos = lam * root;
     } else {
         const Vec<T> power = u * vpow<T>(lam, beta - 2);
         neg = vmin((beta < 0 ? vmax(v, splat(low)) : v) * power, splat(Simd<T>::largest));
@@ -64,15 +88,27 @@ NMF_INLINE void ratio(Vec<T> lam, Vec<T> v, Vec<T> u, T low, T beta, Vec<T> &neg
     }
 }
 
-// Λ of ROWS × (NV vectors), in registers.
+// A panel's part of a row of V, which may touch a line more than its size needs.
+template <typename T> NMF_INLINE void fetch_row(const T *row) {
+    __builtin_prefetch(row);
+    __builtin_prefetch(row + Simd<T>::lanes);
+    __builtin_prefetch(row + 2 * Simd<T>::lanes - 1);
+}
+
+// Λ of ROWS × (NV vectors), in registers. Meanwhile the rows of V at `ahead` are fetched, one with each k: strides of
+// whole rows defeat the hardware's prefetcher, and all requests at once would keep the next W from coming.
 template <typename T, int NV>
-NMF_INLINE void product(const T *w, const T *h, int64_t K, Vec<T> (&acc)[ROWS][NV]) {
+NMF_INLINE void product(const T *w, const T *h, int64_t K, const T *ahead, int64_t stride, Vec<T> (&acc)[ROWS][NV]) {
     constexpr int L = Simd<T>::lanes;
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; ++r)
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) acc[r][j] = Vec<T>{};
     for (int64_t k = 0; k < K; ++k, w += ROWS, h += VECS * L) {
+        if (k < ROWS) {
+            fetch_row(ahead);
+            ahead += stride;
+        }
         Vec<T> column[NV];
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) column[j] = load(h + j * L);
@@ -81,6 +117,17 @@ NMF_INLINE void product(const T *w, const T *h, int64_t K, Vec<T> (&acc)[ROWS][N
 #pragma GCC unroll 4
             for (int j = 0; j < NV; ++j) acc[r][j] += w[r] * column[j];
     }
+}
+
+// A register tile of V itself.
+template <typename T, int NV> NMF_INLINE void copy_rows(const T *row, int64_t N, int have, int used, T *out) {
+    constexpr int L = Simd<T>::lanes, C = VECS * L;
+    for (int r = 0; r < ROWS; ++r)
+        for (int j = 0; j < NV; ++j) {
+            const T *at = row + r * N + j * L;
+            const int n = r < used ? have - j * L : 0;
+            store(out + r * C + j * L, n >= L ? load(at) : load_first(at, n));
+        }
 }
 
 // The ratio at a whole register tile; `row` and `weight` point to its corner in V and the weights. At the edges of V
@@ -105,18 +152,31 @@ NMF_INLINE void ratios(const Vec<T> (&acc)[ROWS][NV], const T *row, const T *wei
         }
 }
 
+// Rows of V to be fetched while something else is computed, a few at a time: `from`, one row in `every`.
+template <typename T> struct Ahead {
+    const T *from;
+    int64_t stride;
+    int every;
+};
+
 // acc[k] += Σ_r w[r][k] q[r] for KT rows k, over the rows of the chunk. The chunk's own sum begins at zero: one long
 // sum over all rows of V would lose digits that sums of sums keep.
-template <typename T, int NV, int KT>
-NMF_INLINE void back(const T *w, int64_t K, const T *q, int blocks, T *acc) {
+template <typename T, int NV, int KT, bool FETCH>
+NMF_INLINE void back(const T *w, int64_t K, const T *q, int blocks, T *acc, Ahead<T> ahead) {
     constexpr int L = Simd<T>::lanes, C = VECS * L;
     Vec<T> sum[KT][NV];
 #pragma GCC unroll 16
     for (int k = 0; k < KT; ++k)
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) sum[k][j] = Vec<T>{};
+    int wait = 1;
     for (int b = 0; b < blocks; ++b, w += K * ROWS) {
         for (int r = 0; r < ROWS; ++r, q += C) {
+            if (FETCH && --wait == 0) {
+                fetch_row(ahead.from);
+                ahead.from += ahead.every * ahead.stride;
+                wait = ahead.every;
+            }
             Vec<T> entry[NV];
 #pragma GCC unroll 4
             for (int j = 0; j < NV; ++j) entry[j] = load(q + j * L);
@@ -132,21 +192,25 @@ NMF_INLINE void back(const T *w, int64_t K, const T *q, int blocks, T *acc) {
         for (int j = 0; j < NV; ++j) store(acc + k * C + j * L, load(acc + k * C + j * L) + sum[k][j]);
 }
 
-template <typename T, int NV>
-static void back_all(const T *w, int64_t K, int64_t k0, int64_t k1, const T *q, int blocks, T *acc) {
+// For rows k0…k1. With FETCH, each tile of k fetches its share of the chunk of V that comes next.
+template <typename T, int NV, bool FETCH = false>
+static void back_all(const T *w, int64_t K, int64_t k0, int64_t k1, const T *q, int blocks, T *acc,
+                     const T *next = nullptr, int64_t stride = 0) {
     constexpr int C = Panel<T>::cols;
+    Ahead<T> ahead{next, stride, int((k1 - k0 + KTILE - 1) / KTILE)};
     int64_t k = k0;
-    for (; k + KTILE <= k1; k += KTILE) back<T, NV, KTILE>(w + k * ROWS, K, q, blocks, acc + (k - k0) * C);
+    for (; k + KTILE <= k1; k += KTILE, ahead.from += stride)
+        back<T, NV, KTILE, FETCH>(w + k * ROWS, K, q, blocks, acc + (k - k0) * C, ahead);
     w += k * ROWS;
     acc += (k - k0) * C;
     switch (k1 - k) {
-        case 7: back<T, NV, 7>(w, K, q, blocks, acc); break;
-        case 6: back<T, NV, 6>(w, K, q, blocks, acc); break;
-        case 5: back<T, NV, 5>(w, K, q, blocks, acc); break;
-        case 4: back<T, NV, 4>(w, K, q, blocks, acc); break;
-        case 3: back<T, NV, 3>(w, K, q, blocks, acc); break;
-        case 2: back<T, NV, 2>(w, K, q, blocks, acc); break;
-        case 1: back<T, NV, 1>(w, K, q, blocks, acc); break;
+        case 7: back<T, NV, 7, FETCH>(w, K, q, blocks, acc, ahead); break;
+        case 6: back<T, NV, 6, FETCH>(w, K, q, blocks, acc, ahead); break;
+        case 5: back<T, NV, 5, FETCH>(w, K, q, blocks, acc, ahead); break;
+        case 4: back<T, NV, 4, FETCH>(w, K, q, blocks, acc, ahead); break;
+        case 3: back<T, NV, 3, FETCH>(w, K, q, blocks, acc, ahead); break;
+        case 2: back<T, NV, 2, FETCH>(w, K, q, blocks, acc, ahead); break;
+        case 1: back<T, NV, 1, FETCH>(w, K, q, blocks, acc, ahead); break;
         default: break;
     }
 }
@@ -159,76 +223,71 @@ template <typename T> NMF_INLINE Vec<T> power(Vec<T> x, double exponent) {
     return zero ? Vec<T>{} : raised;
 }
 
-// Scratch of one panel, in entries of T: H, the two accumulators, the two ratio chunks.
-template <typename T> inline int64_t panel_scratch(int64_t K) { return Panel<T>::cols * (3 * K + 2 * CHUNK); }
+// With momentum the update starts not from H but from H (H / last)^momentum: a step further the way it came.
+template <typename T> NMF_INLINE Vec<T> extrapolated(Vec<T> h, Vec<T> last, T momentum) {
+    const auto some = (h > T(0)) & (last > T(0));
+    const Vec<T> step = some ? h / (some ? last : splat<T>(1)) : splat<T>(1);
+    const Vec<T> least = splat(Simd<T>::smallest), most = splat(Simd<T>::largest);
+    return vmin(h * vpow<T>(vmin(vmax(step, least), most), momentum), most);
+}
 
-// One panel of columns n0…n0+cols of problem p: both parts of the gradient, then either stored or applied.
-template <typename T, Kind KIND, int NV>
-static void panel(const FactorJob<T> &job, int64_t index, const T *packed, const T *totals, int64_t n0, T *scratch) {
+template <typename T, int NV>
+static void open(const FactorJob<T> &job, int64_t b, const Panel<T> &panel, const double *momentum = nullptr) {
     constexpr int L = Simd<T>::lanes, C = Panel<T>::cols;
-    constexpr bool DUAL = KIND != KL;
-    const Problem &p = job.problems[index];
-    const int64_t K = p.K, rows = p.k1 - p.k0;
-    const int have = int(p.N - n0 < C ? p.N - n0 : C);
-    const T low = T(job.floor[index]), beta = T(job.beta);
-    T *h = scratch, *neg = h + K * C, *pos = neg + K * C, *q = pos + K * C, *q2 = q + CHUNK * C;
+    const Problem &p = job.problems[b];
+    const T *H = job.H + p.h_at + panel.n0;
+    for (int64_t k = 0; k < p.K; ++k)
+        for (int j = 0; j < NV; ++j) {
+            const int n = panel.have - j * L;
+            Vec<T> h = load_first(H + k * p.N + j * L, n);
+            if (momentum) {
+                T *last = job.last + p.h_at + panel.n0 + k * p.N + j * L;
+                const Vec<T> further = extrapolated<T>(h, load_first(last, n), T(momentum[b]));
+                store_first(last, h, n);
+                h = further;
+            }
+            store(panel.h + k * C + j * L, h);
+        }
+    __builtin_memset(panel.h + p.K * C, 0, (ROWS + 2 * p.K) * C * sizeof(T));
+}
 
-    T *H = job.H + p.h_at + n0;
-    for (int64_t k = 0; k < K; ++k)
-        for (int j = 0; j < NV; ++j) store(h + k * C + j * L, load_first(H + k * p.N + j * L, have - j * L));
-    __builtin_memset(neg, 0, rows * C * sizeof(T));
-    if (DUAL) __builtin_memset(pos, 0, rows * C * sizeof(T));
-
-    const T *V = job.V + p.v_at + n0;
-    const T *U = job.weights ? job.weights + p.v_at + n0 : nullptr;
-    const bool whole = have >= NV * L;
-    for (int64_t f0 = 0; f0 < p.F; f0 += CHUNK) {
-        const int64_t left = p.F - f0;
-        const int blocks = int(left >= CHUNK ? BLOCKS : blocks_of(left));
-        const T *w = packed + f0 * K;
-        for (int b = 0; b < blocks; ++b) {
+// Rows first…last of V into the panel's accumulators; `q` holds the ratios of a chunk. The first row begins a block.
+template <typename T, Kind KIND, int NV>
+static void add_rows(const FactorJob<T> &job, int64_t b, const T *packed, const Panel<T> &panel, int64_t begin,
+                     int64_t end, T *q) {
+    constexpr int L = Simd<T>::lanes, C = Panel<T>::cols;
+    const Problem &p = job.problems[b];
+    const T low = T(job.floor[b]), beta = T(job.beta);
+    const T *V = job.V + p.v_at + panel.n0;
+    const T *U = job.weights ? job.weights + p.v_at + panel.n0 : nullptr;
+    const bool whole = panel.have >= NV * L;
+    T *q2 = q + CHUNK * C;
+    for (int64_t f0 = begin; f0 < end; f0 += CHUNK) {
+        const int blocks = int(end - f0 >= CHUNK ? BLOCKS : blocks_of(end - f0));
+        const T *w = packed + f0 * p.K;
+        for (int i = 0; i < blocks; ++i) {
             Vec<T> acc[ROWS][NV];
-            product<T, NV>(w + b * ROWS * K, h, K, acc);
-            const int64_t first = f0 + b * ROWS;
+            const int64_t first = f0 + i * ROWS;
             const T *row = V + first * p.N;
+            const T *ahead = first + 3 * ROWS <= p.F ? row + 2 * ROWS * p.N : row;
             const int used = int(p.F - first < ROWS ? p.F - first : ROWS);
-            if (first + 2 * ROWS <= p.F)  // strides of whole rows defeat the hardware's prefetcher
-                for (int r = 0; r < ROWS; ++r) {
-                    __builtin_prefetch(row + (ROWS + r) * p.N);
-                    __builtin_prefetch(row + (ROWS + r) * p.N + L);
-                }
-            T *at = q + b * ROWS * C, *at2 = q2 + b * ROWS * C;
+            T *at = q + i * ROWS * C, *at2 = q2 + i * ROWS * C;
+            if constexpr (KIND == FROBENIUS) {
+                copy_rows<T, NV>(row, p.N, panel.have, used, at);
+                continue;
+            }
+            product<T, NV>(w + i * ROWS * p.K, panel.h, p.K, ahead, p.N, acc);
             const T *weight = U ? U + first * p.N : nullptr;
             if (whole && used == ROWS)
-                ratios<T, KIND, NV, true>(acc, row, weight, p.N, have, used, low, beta, at, at2);
+                ratios<T, KIND, NV, true>(acc, row, weight, p.N, panel.have, used, low, beta, at, at2);
             else
-                ratios<T, KIND, NV, false>(acc, row, weight, p.N, have, used, low, beta, at, at2);
+                ratios<T, KIND, NV, false>(acc, row, weight, p.N, panel.have, used, low, beta, at, at2);
         }
-        back_all<T, NV>(w, K, p.k0, p.k1, q, blocks, neg);
-        if (DUAL) back_all<T, NV>(w, K, p.k0, p.k1, q2, blocks, pos);
-    }
-
-    for (int64_t k = p.k0; k < p.k1; ++k) {
-        const T more_neg = job.add_neg ? job.add_neg[p.row_at + k] : T(0);
-        const T more_pos = job.add_pos ? job.add_pos[p.row_at + k] : T(0);
-        for (int j = 0; j < NV; ++j) {
-            const int64_t at = (k - p.k0) * C + j * L, out = p.h_at + k * p.N + n0 + j * L;
-            const int n = have - j * L;
-            const Vec<T> most = splat(Simd<T>::largest);
-            const Vec<T> above = vmin(load(neg + at) + more_neg, most);
-            const Vec<T> below = vmin((DUAL ? load(pos + at) : splat(totals[k])) + more_pos, most);
-            if (job.neg) {
-                store_first(job.neg + out, above, n);
-                store_first(job.pos + out, below, n);
-            } else {
-                const auto some = below > T(0);
-                const Vec<T> step = some ? above / (some ? below : splat<T>(1)) : Vec<T>{};
-                // What is zero stays so, also where Λ is at its floor and the step beyond all numbers.
-                const Vec<T> old = load(h + k * C + j * L);
-                const Vec<T> fresh = vmin(old * power<T>(step, job.exponent), most);
-                store_first(job.H + out, old > T(0) ? fresh : Vec<T>{}, n);
-            }
-        }
+        if (KIND == FROBENIUS && f0 + 2 * CHUNK <= p.F)
+            back_all<T, NV, true>(w, p.K, p.k0, p.k1, q, blocks, panel.neg, V + (f0 + CHUNK) * p.N, p.N);
+        else
+            back_all<T, NV>(w, p.K, p.k0, p.k1, q, blocks, panel.neg);
+        if (KIND != KL && KIND != FROBENIUS) back_all<T, NV>(w, p.K, p.k0, p.k1, q2, blocks, panel.pos);
     }
 }
 
@@ -245,95 +304,205 @@ template <typename T> static T row_sum(const T *row, int64_t F) {
     return T(sum);
 }
 
-template <typename T, Kind KIND>
-static void any_panel(const FactorJob<T> &job, int64_t b, const T *packed, const T *totals, int64_t n0, T *scratch) {
-    if (job.problems[b].N - n0 <= Simd<T>::lanes)
-        panel<T, KIND, 1>(job, b, packed, totals, n0, scratch);
-    else
-        panel<T, KIND, VECS>(job, b, packed, totals, n0, scratch);
+// WtWtᵀ, packed as a W of K rows.
+template <typename T> static void pack_gram(const T *Wt, const Problem &p, T *out) {
+    constexpr int L = Simd<T>::lanes, TALL = 4, WIDE = 2;
+    const auto at = [&](int64_t row, int64_t k) -> T & { return out[(row / ROWS * p.K + k) * ROWS + row % ROWS]; };
+    __builtin_memset(out, 0, blocks_of(p.K) * ROWS * p.K * sizeof(T));
+    for (int64_t i0 = 0; i0 < p.K; i0 += TALL)
+        for (int64_t j0 = 0; j0 < i0 + TALL && j0 < p.K; j0 += WIDE) {
+            const T *left[TALL], *right[WIDE];  // beyond the last row, the last row again
+            for (int i = 0; i < TALL; ++i) left[i] = Wt + (i0 + i < p.K ? i0 + i : p.K - 1) * p.F;
+            for (int j = 0; j < WIDE; ++j) right[j] = Wt + (j0 + j < p.K ? j0 + j : p.K - 1) * p.F;
+            Vec<T> sum[TALL][WIDE] = {};
+            for (int64_t f = 0; f < p.F; f += L) {
+                const int n = int(p.F - f < L ? p.F - f : L);
+                Vec<T> other[WIDE];
+                for (int j = 0; j < WIDE; ++j) other[j] = load_first(right[j] + f, n);
+                for (int i = 0; i < TALL; ++i) {
+                    const Vec<T> one = load_first(left[i] + f, n);
+                    for (int j = 0; j < WIDE; ++j) sum[i][j] += one * other[j];
+                }
+            }
+            T total[TALL][WIDE] = {};
+            for (int l = 0; l < L; ++l)
+                for (int i = 0; i < TALL; ++i)
+                    for (int j = 0; j < WIDE; ++j) total[i][j] += sum[i][j][l];
+            for (int i = 0; i < TALL && i0 + i < p.K; ++i)
+                for (int j = 0; j < WIDE && j0 + j < p.K; ++j)
+                    at(i0 + i, j0 + j) = at(j0 + j, i0 + i) = total[i][j];
+        }
 }
 
-// A panel of this problem, for every kind of divergence.
-template <typename T, Kind KIND> struct Update {
-    static void run(const FactorJob<T> &job, int64_t b, const T *packed, const T *totals, int64_t n0, T *scratch,
-                    double *) {
-        any_panel<T, KIND>(job, b, packed, totals, n0, scratch);
+// What one thread works with: the W of the problem it is at, packed, with the sums of its rows or its WᵀW, and scratch.
+template <typename T> struct Desk {
+    Scratch memory;
+    T *packed, *totals, *panels, *ratios, *gram;
+    int64_t holds = -1;  // the problem whose W is packed
+    const double *momentum = nullptr;  // of each problem in this sweep
+    Desk(int64_t K, int64_t packed_size)
+        : memory((packed_size + K + 64 + (K + ROWS) * K + GROUP * Panel<T>::size(K) + 2 * CHUNK * Panel<T>::cols) *
+                 int64_t(sizeof(T))),
+          packed(static_cast<T *>(memory.memory)), totals(packed + packed_size), panels(totals + (K + 63) / 64 * 64),
+          ratios(panels + GROUP * Panel<T>::size(K)), gram(ratios + 2 * CHUNK * Panel<T>::cols) {}
+
+    // A half of a sweep begins: W has changed.
+    void start(const FactorJob<T> &job, int64_t sweep) {
+        holds = -1;
+        if (job.momentum) momentum = job.momentum + sweep * job.count;
+    }
+
+    template <Kind KIND> void fetch(const FactorJob<T> &job, int64_t b) {
+        if (b == holds) return;
+        const Problem &p = job.problems[b];
+        const T *Wt = job.Wt + p.w_at;
+        pack(Wt, p, packed);
+        if (KIND == KL)
+            for (int64_t k = 0; k < p.K; ++k) totals[k] = row_sum(Wt + k * p.F, p.F);
+        if (KIND == FROBENIUS) pack_gram(Wt, p, gram);
+        holds = b;
     }
 };
 
-// Run WORK on every panel of every problem. With many problems each thread packs the W of its own problem; with few,
-// all threads share in packing and in the panels.
-template <typename T, typename WORK>
-static void for_all_panels(const FactorJob<T> &job, double *panel_values, const int64_t *first_panel) {
-    constexpr int C = Panel<T>::cols;
-    int64_t K = 0, packed_max = 0, packed_sum = 0, work = 0, panels = 0;
-    for (int64_t b = 0; b < job.count; ++b) {
-        const Problem &p = job.problems[b];
-        const int64_t size = blocks_of(p.F) * ROWS * p.K + p.K + 64;
-        if (p.K > K) K = p.K;
-        if (size > packed_max) packed_max = size;
-        packed_sum += size;
-        work += p.F * p.N * p.K;
-        panels += (p.N + C - 1) / C;
-    }
-    const int threads = work < SMALL || panels < 2 ? 1 : job.threads;
-    const bool shared = job.count < 4 * int64_t(threads);
-    Scratch common(shared ? packed_sum * int64_t(sizeof(T)) : 64);
-
-#pragma omp parallel num_threads(threads) if (threads > 1)
-    {
-        FlushSubnormals flush;
-        Scratch own((panel_scratch<T>(K) + (shared ? 0 : packed_max) + 64) * int64_t(sizeof(T)));
-        T *scratch = static_cast<T *>(own.memory);
-        if (shared) {
-            T *at = static_cast<T *>(common.memory);
-            for (int64_t b = 0; b < job.count; ++b) {
-                const Problem &p = job.problems[b];
-                const int64_t blocks = blocks_of(p.F), panels_here = (p.N + C - 1) / C;
-                T *packed = at, *totals = packed + blocks * ROWS * p.K;
-                at = totals + p.K + 64;
-#pragma omp for schedule(static) nowait
-                for (int64_t i = 0; i < blocks; ++i) pack_block(job.Wt + p.w_at, p, i, packed + i * ROWS * p.K);
-#pragma omp for schedule(static)  // its barrier also ends the packing
-                for (int64_t k = 0; k < p.K; ++k) totals[k] = row_sum(job.Wt + p.w_at + k * p.F, p.F);
-                const auto run = [&](int64_t i) {
-                    WORK::run(job, b, packed, totals, i * C, scratch, panel_values + (panel_values ? first_panel[b] + i : 0));
-                };
-                if (p.F * p.N * int64_t(sizeof(T)) <= RESIDENT) {
-#pragma omp for schedule(static) nowait
-                    for (int64_t i = 0; i < panels_here; ++i) run(i);
-                } else {
-#pragma omp for schedule(dynamic, 1) nowait
-                    for (int64_t i = 0; i < panels_here; ++i) run(i);
-                }
-            }
-        } else {
-            T *packed = scratch + panel_scratch<T>(K);
-#pragma omp for schedule(dynamic, 1)
-            for (int64_t b = 0; b < job.count; ++b) {
-                const Problem &p = job.problems[b];
-                const int64_t blocks = blocks_of(p.F);
-                T *totals = packed + blocks * ROWS * p.K;
-                for (int64_t i = 0; i < blocks; ++i) pack_block(job.Wt + p.w_at, p, i, packed + i * ROWS * p.K);
-                for (int64_t k = 0; k < p.K; ++k) totals[k] = row_sum(job.Wt + p.w_at + k * p.F, p.F);
-                for (int64_t i = 0; i * C < p.N; ++i)
-                    WORK::run(job, b, packed, totals, i * C, scratch, panel_values + (panel_values ? first_panel[b] + i : 0));
+// Both parts of the gradient of the panel, either stored or applied.
+template <typename T, Kind KIND, int NV>
+static void close(const FactorJob<T> &job, int64_t b, const Desk<T> &desk, const Panel<T> &panel) {
+    constexpr int L = Simd<T>::lanes, C = Panel<T>::cols;
+    const Problem &p = job.problems[b];
+    if (KIND == FROBENIUS) back_all<T, NV>(desk.gram, p.K, p.k0, p.k1, panel.h, int(blocks_of(p.K)), panel.pos);
+    for (int64_t k = p.k0; k < p.k1; ++k) {
+        const T more_neg = job.add_neg ? job.add_neg[p.row_at + k] : T(0);
+        const T more_pos = job.add_pos ? job.add_pos[p.row_at + k] : T(0);
+        for (int j = 0; j < NV; ++j) {
+            const int64_t at = (k - p.k0) * C + j * L, out = p.h_at + k * p.N + panel.n0 + j * L;
+            const int n = panel.have - j * L;
+            const Vec<T> most = splat(Simd<T>::largest);
+            const Vec<T> above = vmin(load(panel.neg + at) + more_neg, most);
+            const Vec<T> below = vmin((KIND == KL ? splat(desk.totals[k]) : load(panel.pos + at)) + more_pos, most);
+            if (job.neg) {
+                store_first(job.neg + out, above, n);
+                store_first(job.pos + out, below, n);
+            } else {
+                const auto some = below > T(0);
+                const Vec<T> step = some ? above / (some ? below : splat<T>(1)) : Vec<T>{};
+                // What is zero stays so, also where Λ is at its floor and the step beyond all numbers.
+                const Vec<T> old = load(panel.h + k * C + j * L);
+                const Vec<T> fresh = vmin(old * power<T>(step, job.exponent), most);
+                store_first(job.H + out, old > T(0) ? fresh : Vec<T>{}, n);
             }
         }
     }
 }
 
-template <typename T> static void update(const FactorJob<T> &job) {
+// The update of some panels of a problem. A group of panels goes down V together, as many rows at a time as W may
+// have in the core's own cache.
+template <typename T, Kind KIND> struct Update {
+    static constexpr Kind kind = KIND;
+
+    static void run(const FactorJob<T> &job, int64_t b, int64_t first, int64_t last, const Desk<T> &desk) {
+        const Problem &p = job.problems[b];
+        const int64_t fit = W_CACHED / (p.K * int64_t(sizeof(T))) / CHUNK * CHUNK, rows = fit < CHUNK ? CHUNK : fit;
+        const int64_t group = p.F <= rows ? 1 : GROUP;
+        for (int64_t at = first; at < last; at += group) {
+            const int64_t end = at + group < last ? at + group : last;
+            for (int64_t f = 0; f < p.F; f += rows)
+                for (int64_t i = at; i < end; ++i) {
+                    const Panel<T> panel(desk.panels + (i - at) * Panel<T>::size(p.K), p, i);
+                    if (panel.have <= Simd<T>::lanes)
+                        step<1>(job, b, panel, f, f + rows, desk);
+                    else
+                        step<VECS>(job, b, panel, f, f + rows, desk);
+                }
+        }
+    }
+
+    template <int NV>
+    static void step(const FactorJob<T> &job, int64_t b, const Panel<T> &panel, int64_t begin, int64_t end,
+                     const Desk<T> &desk) {
+        const int64_t F = job.problems[b].F;
+        if (begin == 0) open<T, NV>(job, b, panel, desk.momentum);
+        add_rows<T, KIND, NV>(job, b, desk.packed, panel, begin, end < F ? end : F, desk.ratios);
+        if (end >= F) close<T, KIND, NV>(job, b, desk, panel);
+    }
+};
+
+// Part `part` of `parts` of a problem's panels, dealt out by vectors: the last panel may hold one only.
+template <typename T, typename WORK>
+static void work_on(const FactorJob<T> &job, int64_t b, int64_t part, int64_t parts, Desk<T> &desk) {
+    const int64_t vectors = (job.problems[b].N + Simd<T>::lanes - 1) / Simd<T>::lanes;
+    const int64_t first = (vectors * part / parts + 1) / VECS, last = (vectors * (part + 1) / parts + 1) / VECS;
+    if (first == last) return;
+    desk.template fetch<WORK::kind>(job, b);
+    WORK::run(job, b, first, last, desk);
+}
+
+// `sweeps` times: WORK on every panel of every problem of each half in turn (an update of H, then of W, say).
+// With many problems a thread stays with one for all its sweeps, in its own cache; with few, the threads share the
+// panels of each. Every thread packs W for itself, which costs less than to wait for the others and to fetch what
+// they packed.
+template <typename T, typename WORK> static void run_sweeps(const FactorJob<T> *halves, int count, int64_t sweeps) {
+    const FactorJob<T> &job = halves[0];
+    int64_t K = 0, packed = 0, work = 0, V = 0;
+    for (int half = 0; half < count; ++half)
+        for (int64_t b = 0; b < job.count; ++b) {
+            const Problem &p = halves[half].problems[b];
+            const int64_t size = blocks_of(p.F) * ROWS * p.K;
+            if (p.K > K) K = p.K;
+            if (size > packed) packed = size;
+            if (half == 0) work += p.F * p.N * p.K, V += p.F * p.N * int64_t(sizeof(T));
+        }
+    const int threads = work < SMALL ? 1 : job.threads;
+    const bool whole = job.count >= 4 * int64_t(threads), resident = V <= RESIDENT;
+    const int64_t parts = resident ? threads : 4 * threads;
+
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        FlushSubnormals flush;
+        Desk<T> desk(K, packed);
+        if (whole) {
+#pragma omp for schedule(dynamic, 1)
+            for (int64_t i = 0; i < job.count; ++i)
+                for (int64_t sweep = 0; sweep < sweeps; ++sweep)
+                    for (int half = 0; half < count; ++half) {
+                        desk.start(job, sweep);
+                        work_on<T, WORK>(halves[half], job.order[i], 0, 1, desk);
+                    }
+        } else {
+            for (int64_t sweep = 0; sweep < sweeps; ++sweep)
+                for (int half = 0; half < count; ++half) {
+                    desk.start(job, sweep);
+                    if (resident) {
+#pragma omp for schedule(static)
+                        for (int64_t part = 0; part < parts; ++part)
+                            for (int64_t b = 0; b < job.count; ++b) work_on<T, WORK>(halves[half], b, part, parts, desk);
+                    } else {
+#pragma omp for schedule(dynamic, 1)
+                        for (int64_t i = 0; i < job.count * parts; ++i)
+                            work_on<T, WORK>(halves[half], i / parts, i % parts, parts, desk);
+                    }
+                }
+        }
+    }
+}
+
+template <typename T> static void update(const FactorJob<T> *halves, int count, int64_t sweeps) {
+    const FactorJob<T> &job = halves[0];
     if (job.beta == 1 && !job.weights)
-        for_all_panels<T, Update<T, KL>>(job, nullptr, nullptr);
+        run_sweeps<T, Update<T, KL>>(halves, count, sweeps);
     else if (job.beta == 1)
-        for_all_panels<T, Update<T, KL_WEIGHTED>>(job, nullptr, nullptr);
+        run_sweeps<T, Update<T, KL_WEIGHTED>>(halves, count, sweeps);
     else if (job.beta == 0)
-        for_all_panels<T, Update<T, IS>>(job, nullptr, nullptr);
+        run_sweeps<T, Update<T, IS>>(halves, count, sweeps);
+    else if (job.beta == 2 && !job.weights)
+        run_sweeps<T, Update<T, FROBENIUS>>(halves, count, sweeps);
     else if (job.beta == 2)
-        for_all_panels<T, Update<T, EUCLIDEAN>>(job, nullptr, nullptr);
+        run_sweeps<T, Update<T, EUCLIDEAN>>(halves, count, sweeps);
+    else if (job.beta == 0.5)
+        run_sweeps<T, Update<T, HALF>>(halves, count, sweeps);
+    else if (job.beta == 1.5)
+        run_sweeps<T, Update<T, THREE_HALVES>>(halves, count, sweeps);
     else
-        for_all_panels<T, Update<T, GENERAL>>(job, nullptr, nullptr);
+        run_sweeps<T, Update<T, GENERAL>>(halves, count, sweeps);
 }
 
 // d_β(v | λ), in double.
@@ -354,29 +523,34 @@ NMF_INLINE Vec<double> entry_divergence(Vec<double> v, Vec<double> lam, double b
     return (own + (beta - 1) * power * lam - beta * v * power) / (beta * (beta - 1));
 }
 
-// The divergence of one panel; Λ is formed as in the update, compared in double.
+// The divergence of some panels; Λ is formed as in the update, compared in double.
 template <typename T> struct Divergence {
-    static void run(const FactorJob<T> &job, int64_t index, const T *packed, const T *, int64_t n0, T *scratch,
-                    double *value) {
+    static constexpr Kind kind = GENERAL;
+
+    static void run(const FactorJob<T> &job, int64_t b, int64_t first, int64_t last, const Desk<T> &desk) {
+        for (int64_t i = first; i < last; ++i) {
+            const Panel<T> panel(desk.panels, job.problems[b], i);
+            open<T, VECS>(job, b, panel);
+            job.by_panel[job.first_panel[b] + i] = value(job, b, panel, desk);
+        }
+    }
+
+    static double value(const FactorJob<T> &job, int64_t b, const Panel<T> &panel, const Desk<T> &desk) {
         constexpr int L = Simd<T>::lanes, C = Panel<T>::cols, D = Simd<double>::lanes;
-        const Problem &p = job.problems[index];
-        const int have = int(p.N - n0 < C ? p.N - n0 : C);
-        const double low = job.floor[index];
-        T *h = scratch;
-        double *v = reinterpret_cast<double *>(h + p.K * C), *lam = v + C, *u = lam + C;
-        for (int64_t k = 0; k < p.K; ++k)
-            for (int j = 0; j < VECS; ++j)
-                store(h + k * C + j * L, load_first(job.H + p.h_at + k * p.N + n0 + j * L, have - j * L));
+        const Problem &p = job.problems[b];
+        const double low = job.floor[b];
+        double v[C], lam[C], u[C];
         Vec<double> sum{};
-        for (int64_t b = 0; b < blocks_of(p.F); ++b) {
+        for (int64_t f0 = 0; f0 < p.F; f0 += ROWS) {
             Vec<T> acc[ROWS][VECS];
-            product<T, VECS>(packed + b * ROWS * p.K, h, p.K, acc);
-            for (int r = 0; r < ROWS && b * ROWS + r < p.F; ++r) {
-                const int64_t at = p.v_at + (b * ROWS + r) * p.N + n0;
+            const T *corner = job.V + p.v_at + f0 * p.N + panel.n0;
+            product<T, VECS>(desk.packed + f0 * p.K, panel.h, p.K, corner, p.N, acc);
+            for (int r = 0; r < ROWS && f0 + r < p.F; ++r) {
+                const int64_t at = p.v_at + (f0 + r) * p.N + panel.n0;
                 T tile[C];
                 for (int j = 0; j < VECS; ++j) store(tile + j * L, acc[r][j]);
                 for (int i = 0; i < C; ++i) {
-                    const bool in = i < have;
+                    const bool in = i < panel.have;
                     // Entries beyond the edge compare 1 with 1 and weigh nothing.
                     lam[i] = in ? (double(tile[i]) > low ? double(tile[i]) : low) : 1.0;
                     v[i] = in ? double(job.V[at + i]) : 1.0;
@@ -389,7 +563,7 @@ template <typename T> struct Divergence {
         }
         double total = 0;
         for (int i = 0; i < D; ++i) total += sum[i];
-        *value = total;
+        return total;
     }
 };
 
@@ -403,10 +577,12 @@ template <typename T> static void divergence(const FactorJob<T> &job, double *va
     }
     first[job.count] = panels;
     Scratch each(panels * int64_t(sizeof(double)));
-    double *by_panel = static_cast<double *>(each.memory);
-    for_all_panels<T, Divergence<T>>(job, by_panel, first);
+    FactorJob<T> counted = job;
+    counted.first_panel = first;
+    counted.by_panel = static_cast<double *>(each.memory);
+    run_sweeps<T, Divergence<T>>(&counted, 1, 1);
     for (int64_t b = 0; b < job.count; ++b) {  // in a fixed order
         values[b] = 0;
-        for (int64_t i = first[b]; i < first[b + 1]; ++i) values[b] += by_panel[i];
+        for (int64_t i = first[b]; i < first[b + 1]; ++i) values[b] += counted.by_panel[i];
     }
 }

@@ -19,13 +19,18 @@ template <typename T>
 struct FactorJob {
     const Problem *problems;
     int64_t count;
+    const int64_t *order;         // the problems, the largest first
     const T *V, *Wt;
     T *H;
+    T *last;                      // H of the sweep before, or nullptr: no momentum
     const T *weights;             // nullptr: none
     const double *floor;          // one per problem
     double beta, exponent;
+    const double *momentum;       // (sweeps, problems), beside `last`
     const T *add_neg, *add_pos;   // one per row of H, or nullptr
     T *neg, *pos;                 // where to store the two parts; nullptr: scale H instead
+    const int64_t *first_panel;   // of each problem in by_panel: for the divergence
+    double *by_panel;
     int threads;
 };
 
@@ -69,8 +74,8 @@ struct SparseJob {
 
 struct Variant {
     const char *name;
-    void (*update_f32)(const FactorJob<float> &);
-    void (*update_f64)(const FactorJob<double> &);
+    void (*update_f32)(const FactorJob<float> *halves, int count, int64_t sweeps);
+    void (*update_f64)(const FactorJob<double> *halves, int count, int64_t sweeps);
     void (*divergence_f32)(const FactorJob<float> &, double *);
     void (*divergence_f64)(const FactorJob<double> &, double *);
     void (*spatial_step_f32)(const SpatialJob<float> &);

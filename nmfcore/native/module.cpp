@@ -1,10 +1,14 @@
 // The Python module nmfcore._native: checks shapes, chooses the instruction-set variant, calls its kernels.
 
+#include <algorithm>
 #include <complex>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include <nanobind/nanobind.h>
@@ -12,6 +16,7 @@
 #include <nanobind/stl/complex.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #ifdef _OPENMP
@@ -101,10 +106,23 @@ FactorJob<T> job_of(const Table &table, const In<T> &V, const In<T> &Wt, size_t 
     return job;
 }
 
-void run(const FactorJob<float> &job) { chosen().update_f32(job); }
-void run(const FactorJob<double> &job) { chosen().update_f64(job); }
-void run(const FactorJob<float> &job, double *out) { chosen().divergence_f32(job, out); }
-void run(const FactorJob<double> &job, double *out) { chosen().divergence_f64(job, out); }
+// The problems with the most work first: dealt out in this order, the last ones even out what the threads have.
+std::vector<int64_t> largest_first(const Problem *problems, int64_t count) {
+    std::vector<int64_t> order(size_t(count), 0);
+    std::iota(order.begin(), order.end(), 0);
+    const auto work = [&](int64_t b) { return problems[b].F * problems[b].N * problems[b].K; };
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return work(a) > work(b); });
+    return order;
+}
+
+template <typename T> void run_sweeps(std::vector<FactorJob<T>> &halves, int64_t n) {
+    const std::vector<int64_t> order = largest_first(halves[0].problems, halves[0].count);
+    for (FactorJob<T> &half : halves) half.order = order.data();
+    if constexpr (std::is_same_v<T, float>)
+        chosen().update_f32(halves.data(), int(halves.size()), n);
+    else
+        chosen().update_f64(halves.data(), int(halves.size()), n);
+}
 
 template <typename T>
 void update(Table table, In<T> V, In<T> Wt, Out<T> H, double beta, In<double> floor, double exponent,
@@ -121,7 +139,33 @@ void update(Table table, In<T> V, In<T> Wt, Out<T> H, double beta, In<double> fl
     job.add_neg = add_neg ? add_neg->data() : nullptr;
     job.add_pos = add_pos ? add_pos->data() : nullptr;
     nb::gil_scoped_release release;
-    run(job);
+    std::vector<FactorJob<T>> one{job};
+    run_sweeps(one, 1);
+}
+
+// Half of a sweep, as nmfcore.layout.Half has it.
+template <typename T>
+using Half = std::tuple<Table, In<T>, In<T>, Out<T>, std::optional<In<T>>, std::optional<Out<T>>>;
+using Momentum = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <typename T>
+void sweeps(int64_t n, const std::vector<Half<T>> &halves, double beta, In<double> floor, double exponent,
+            std::optional<Momentum> momentum) {
+    std::vector<FactorJob<T>> jobs;
+    for (const auto &[table, V, Wt, H, weights, last] : halves) {
+        jobs.push_back(job_of<T>(table, V, Wt, H.size(), beta, floor, weights));
+        jobs.back().H = H.data();
+        jobs.back().exponent = exponent;
+        need(!jobs.back().weights == !jobs[0].weights, "the halves must both have weights, or neither");
+        if (!momentum) continue;
+        need(last && last->size() == H.size(), "with momentum, last must be as large as H");
+        need(int64_t(momentum->shape(0)) == n && int64_t(momentum->shape(1)) == jobs[0].count, "momentum must be (n, problems)");
+        jobs.back().last = last->data();
+        jobs.back().momentum = momentum->data();
+    }
+    need(!jobs.empty(), "halves must not be empty");
+    nb::gil_scoped_release release;
+    run_sweeps(jobs, n);
 }
 
 template <typename T>
@@ -133,7 +177,8 @@ void split_gradient(Table table, In<T> V, In<T> Wt, In<T> H, double beta, In<dou
     job.neg = neg.data();
     job.pos = pos.data();
     nb::gil_scoped_release release;
-    run(job);
+    std::vector<FactorJob<T>> one{job};
+    run_sweeps(one, 1);
 }
 
 template <typename T>
@@ -143,7 +188,12 @@ void divergence(Table table, In<T> V, In<T> Wt, In<T> H, double beta, In<double>
     need(int64_t(values.size()) == job.count, "values must have one entry per problem");
     job.H = const_cast<T *>(H.data());
     nb::gil_scoped_release release;
-    run(job, values.data());
+    const std::vector<int64_t> order = largest_first(job.problems, job.count);
+    job.order = order.data();
+    if constexpr (std::is_same_v<T, float>)
+        chosen().divergence_f32(job, values.data());
+    else
+        chosen().divergence_f64(job, values.data());
 }
 
 template <typename C> using Real = typename C::value_type;
@@ -284,6 +334,8 @@ template <typename T> void define(nb::module_ &m) {
     m.def("update", &update<T>, nb::arg("table").noconvert(), nb::arg("V").noconvert(), nb::arg("Wt").noconvert(),
           nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(), "exponent"_a,
           nb::arg("weights").noconvert().none(), nb::arg("add_neg").noconvert().none(), nb::arg("add_pos").noconvert().none());
+    m.def("sweeps", &sweeps<T>, "n"_a, nb::arg("halves").noconvert(), "beta"_a, nb::arg("floor").noconvert(),
+          "exponent"_a, nb::arg("momentum").noconvert().none());
     m.def("split_gradient", &split_gradient<T>, nb::arg("table").noconvert(), nb::arg("V").noconvert(),
           nb::arg("Wt").noconvert(), nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(),
           nb::arg("weights").noconvert().none(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert());

@@ -15,6 +15,7 @@ from nmfcore.spatial.averaging import local_covariance
 from nmfcore.spatial.covariances import loaded, regularized
 from nmfcore.spatial.filtering import as_mixture
 from nmfcore.spatial.variance import Denoising, Free, Joint, Separation, SourceNMF, VarianceModel
+from nmfcore.threads import blas_in_one_thread
 
 Covariances = Callable[[NDArray[Any]], ArrayLike]
 MODELS = ("joint", "separation", "denoising", "nmf", "free")
@@ -43,6 +44,7 @@ class LocalGaussianModel:
 
 
 @any_kind
+@blas_in_one_thread()
 def fit(
     X: ArrayLike,
     *,

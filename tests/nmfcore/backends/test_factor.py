@@ -336,6 +336,39 @@ def test_a_problem_of_a_batch_gives_the_same_bits_as_alone(
         assert engine.divergence(*alone.arguments)[0] == values[b]
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("sizes", [((61, 45, 7),), ((30, 70, 5), (9, 40, 3)), tuple((17, n, 4) for n in range(3, 33))])
+def test_sweeps_are_updates_in_turn(
+    engine: Backend, sizes: tuple[tuple[int, int, int], ...], beta: float, weighted: bool, rng: np.random.Generator
+) -> None:
+    """Bit for bit, whether the threads share each problem or the problems."""
+    batch = draw(rng, sizes, np.float32, beta, weighted=weighted)
+    shapes = tuple(size[:2] for size in sizes)
+    Vt, Ut = (
+        None if flat is None else layout.Matrices(flat, shapes, layout.Form(None)).transposed().flat
+        for flat in (batch.V, batch.weights)
+    )
+    other, exponent = layout.transposed(batch.table), mm_exponent(beta)
+    Wt, H = batch.Wt.copy(), batch.H.copy()
+    halves = [layout.Half(batch.table, batch.V, Wt, H, batch.weights), layout.Half(other, Vt, H, Wt, Ut)]
+    engine.sweeps(3, halves, beta, batch.floor, exponent)
+    for _ in range(3):
+        engine.update(batch.table, batch.V, batch.Wt, batch.H, beta, batch.floor, exponent, batch.weights)
+        engine.update(other, Vt, batch.H, batch.Wt, beta, batch.floor, exponent, Ut)
+    np.testing.assert_array_equal(Wt, batch.Wt)
+    np.testing.assert_array_equal(H, batch.H)
+
+
+def test_a_factor_larger_than_the_cache(engine: Backend, rng: np.random.Generator) -> None:
+    """Its rows come block by block; with no weights and with two products."""
+    for beta in (1.0, 0.0):
+        batch = draw(rng, ((3000, 131, 200),), np.float32, beta)
+        got, want = engine.split_gradient(*batch.arguments), REFERENCE.split_gradient(*batch.arguments)
+        for one, plain, right in zip(got, plain_gradient(batch), want, strict=True):
+            assert_as_good(batch, one, plain, right, f"β={beta}")
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("beta", [0.0, 1.0, 1.5])
 def test_a_second_run_gives_the_same_bits(engine: Backend, beta: float, dtype: type, rng: np.random.Generator) -> None:
