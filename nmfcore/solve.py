@@ -291,10 +291,10 @@ def nmf(
     return Result(
         W=pack([np.ascontiguousarray(w.T) * w.dtype.type(unscale[b]) for (w, _), b in zip(chosen, best, strict=True)]),
         H=pack([h.copy() for _, h in chosen]),
-        objective=pack([float(final[b] * unscale[b] ** beta) for b in best]),
+        objective=pack([float(value) for value in _at_level(final, unscale, beta)[best]]),
         n_iter=pack([int(done[b]) for b in best]),
         status=pack([str(status[b]) for b in best]),
-        history=tuple((i, value[best] * unscale[best] ** beta) for i, value in history),
+        history=tuple((i, _at_level(value, unscale, beta)[best]) for i, value in history),
     )
 
 
@@ -424,6 +424,12 @@ def _as_slice(mask: NDArray[np.bool_]) -> slice | NDArray[np.bool_]:
     if len(used) and used[-1] - used[0] + 1 == len(used):
         return slice(int(used[0]), int(used[-1]) + 1)
     return mask
+
+
+def _at_level(value: NDArray[np.float64], unscale: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
+    """Objectives at the level of the caller's V; what is beyond float64 counts as its largest number."""
+    with np.errstate(over="ignore"):
+        return np.minimum(np.minimum(value, np.finfo(float).max) * unscale**beta, np.finfo(float).max)
 
 
 def _normalize(state: _State, movable: list[slice | NDArray[np.bool_]], active: NDArray[np.intp]) -> None:

@@ -517,6 +517,12 @@ NMF_INLINE Vec<double> entry_divergence(Vec<double> v, Vec<double> lam, double b
         const Vec<double> quotient = v / lam;
         return quotient - vlog<double>(quotient) - 1.0;
     }
+    if (beta < 0) {  // powers near the floor overflow: of the ratio first, then of the level, and never beyond
+        const Vec<double> quotient = v / lam;
+        const Vec<double> shape = vpow<double>(quotient, beta) + (beta - 1) - beta * quotient;
+        const Vec<double> value = vmax(shape, splat(0.0)) / (beta * (beta - 1)) * vpow<double>(lam, beta);
+        return vmin(value, splat(1e300));
+    }
     const auto some = v > 0.0;
     const Vec<double> power = vpow<double>(lam, beta - 1);
     const Vec<double> own = some ? vpow<double>(some ? v : splat(1.0), beta) : Vec<double>{};
