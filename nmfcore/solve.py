@@ -141,14 +141,14 @@ def nmf(
     check_counts(n_iter=n_iter, check_every=check_every, n_restarts=n_restarts)
     if acceleration not in (None, "extrapolation"):
         raise ValueError(f"acceleration={acceleration!r} must be None or 'extrapolation'.")
-    if acceleration and (normalize or solver == "cd"):
-        raise ValueError("acceleration is for solver='mu' without normalize=True; leave one of them out.")
+    if acceleration and normalize:
+        raise ValueError("acceleration cannot be combined with normalize=True; normalize W after the fit instead.")
     if not callable(tol) and not tol >= 0:
         raise ValueError(f"tol={tol!r} must be ≥ 0.")
     for penalty in penalties:
         if penalty.factor not in ("W", "H"):
             raise ValueError(f"penalties: factor={penalty.factor!r} of {penalty!r} must be 'W' or 'H'.")
-    _check_solver(solver, beta, weights, penalties, tol)
+    _check_solver(solver, beta, weights, penalties, tol, acceleration)
     engine: Any = backends.get(backend, device, V[0] if isinstance(V, (list, tuple)) and len(V) else V)
     wanted = _dtype(dtype)
     if engine.name == "reference":
@@ -259,7 +259,9 @@ def nmf(
         momentum = None if speed is None else speed.momentum(steps, active)
         halves = [side.half(state, speed) for side in busy]
         if solver == "cd":
-            pace = sides[0].descend(state, permuter) + sides[1].descend(state, permuter)
+            pace = np.zeros(len(active))
+            for side, half in zip(busy, halves, strict=True):
+                pace += side.descend(half, permuter)
             if iteration == 1:
                 rest = pace * (0.0 if callable(tol) else tol)
             settled = pace <= rest[active]
@@ -306,10 +308,10 @@ def nmf(
             [home.ascontiguousarray(w.T) * w.dtype.type(unscale[b]) for (w, _), b in zip(chosen, best, strict=True)]
         ),
         H=pack([h.copy() for _, h in chosen]),
-        objective=pack([float(final[b] * unscale[b] ** beta) for b in best]),
+        objective=pack([float(value) for value in _at_level(final, unscale, beta)[best]]),
         n_iter=pack([int(done[b]) for b in best]),
         status=pack([str(status[b]) for b in best]),
-        history=tuple((i, value[best] * unscale[best] ** beta) for i, value in history),
+        history=tuple((i, _at_level(value, unscale, beta)[best]) for i, value in history),
     )
 
 
@@ -396,15 +398,12 @@ class _Side:
         for b, fixed, rows in saved:
             self._rows(H, b)[fixed] = rows
 
-    def descend(self, state: _State, rng: Any) -> NDArray[np.float64]:
+    def descend(self, half: Half, rng: Any) -> NDArray[np.float64]:
         """One sweep of coordinate descent over the free rows of the factor; how far each problem was from rest."""
-        if self.idle:
-            return np.zeros(len(self.active))
-        Wt, H = (state.Wt, state.H) if self.factor == "H" else (state.H, state.Wt)
         free = [np.flatnonzero(self.free[int(b)]) for b in self.problems]
         orders = free if rng is None else [rng.permutation(rows) for rows in free]
         l1, l2 = (sum(one.lam for one in self.penalties if isinstance(one, kind)) for kind in (L1, L2))
-        moved: NDArray[np.float64] = self.engine.coordinate_update(self.active, self.V, Wt, H, orders, l1, l2)
+        moved: NDArray[np.float64] = self.engine.coordinate_update(half.table, half.V, half.Wt, half.H, orders, l1, l2)
         return moved
 
     def _rows(self, H: Array, b: int) -> Array:
@@ -444,6 +443,12 @@ def _as_slice(mask: NDArray[np.bool_], xp: Any) -> slice | Array:
     return xp.asarray(used)
 
 
+def _at_level(value: NDArray[np.float64], unscale: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
+    """Objectives at the level of the caller's V; what is beyond float64 counts as its largest number."""
+    with np.errstate(over="ignore"):
+        return np.minimum(np.minimum(value, np.finfo(float).max) * unscale**beta, np.finfo(float).max)
+
+
 def _normalize(state: _State, movable: list[slice | Array], active: NDArray[np.intp]) -> None:
     """Columns of W to sum 1, their scale into H, where both may move; WH does not change."""
     for b in active.tolist():
@@ -462,7 +467,9 @@ def check_counts(**counts: int) -> None:
             raise ValueError(f"{name}={value!r} must be a whole number ≥ 1.")
 
 
-def _check_solver(solver: str, beta: float, weights: Any, penalties: Sequence[Penalty], tol: float | Rule) -> None:
+def _check_solver(
+    solver: str, beta: float, weights: Any, penalties: Sequence[Penalty], tol: float | Rule, acceleration: str | None
+) -> None:
     """Raise where coordinate descent cannot do what is asked."""
     if solver not in ("mu", "cd"):
         raise ValueError(f"solver={solver!r} must be 'mu' or 'cd'.")
@@ -475,6 +482,8 @@ def _check_solver(solver: str, beta: float, weights: Any, penalties: Sequence[Pe
     other = [penalty for penalty in penalties if not isinstance(penalty, (L1, L2))]
     if other:
         raise ValueError(f"solver='cd' knows the penalties L1 and L2 only, not {other[0]!r}; use solver='mu'.")
+    if acceleration:
+        raise ValueError("solver='cd' cannot be accelerated; use solver='mu'.")
     if callable(tol):
         raise ValueError("solver='cd' needs a number for tol=, since it stops by its gradients.")
 
