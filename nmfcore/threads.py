@@ -25,6 +25,7 @@ def _pools() -> Any:
 def blas_in_one_thread() -> Iterator[None]:
     """A context (or decorator) in which NumPy's matrix products use one thread; afterwards as many as before.
 
+    >>> import numpy as np
     >>> with blas_in_one_thread():
     ...     product = np.ones((2, 3)) @ np.ones((3, 2))
     """
