@@ -15,6 +15,7 @@ from nmfcore import backends, layout
 from nmfcore.acceleration import Extrapolation
 from nmfcore.arrays import any_kind
 from nmfcore.backends import composed
+from nmfcore.backends.fixed import FixedPatterns
 from nmfcore.backends.sparse import Sparse
 from nmfcore.compressed import Compressed, is_sparse, number
 from nmfcore.divergence import as_beta, as_exponent, level_floor
@@ -250,6 +251,8 @@ def nmf(
     if watch:
         history.append((0, objective(active)))
     busy = [side for side in sides if not side.idle]
+    if beta == 2 and solver == "mu" and len(busy) == 1 and weights is None:
+        engine = busy[0].engine = FixedPatterns(engine)
     iteration = 0
     while iteration < n_iter:
         # Coordinate descent looks at its own pace after every iteration.
@@ -392,8 +395,8 @@ class _Side:
             self.engine.update(table, V, Wt, H, beta, self.floor, gamma, weights, add_neg, add_pos)
         else:
             neg, pos = self.engine.split_gradient(table, V, Wt, H, beta, self.floor, weights)
-            neg += 0 if add_neg is None else add_neg
-            pos += 0 if add_pos is None else add_pos
+            neg = neg if add_neg is None else neg + add_neg
+            pos = pos if add_pos is None else pos + add_pos
             self.engine.scale(table, H, neg, pos, gamma)
         for b, fixed, rows in saved:
             self._rows(H, b)[fixed] = rows
