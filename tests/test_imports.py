@@ -33,7 +33,13 @@ AVFRONT = (
 PEERS = {("spatial", "models"), ("_info", "")}
 
 # Beyond the standard library and NumPy, nmfcore's modules may import only this.
-NMFCORE_THIRD_PARTY = {"nmfcore.backends.jit": {"numba"}, "nmfcore.backends.cuda": {"cupy", "cupyx"}}
+NMFCORE_THIRD_PARTY = {
+    "nmfcore.backends.jit": {"numba"},
+    "nmfcore.backends.cuda": {"cupy", "cupyx"},
+    # Where they are used, inside functions.
+    "nmfcore.spatial.clustering": {"scipy"},
+    "nmfcore.spatial.storage": {"safetensors"},
+}
 
 NMFCORE_PUBLIC = {
     "nmfcore",

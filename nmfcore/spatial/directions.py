@@ -39,6 +39,17 @@ def grid(microphones: ArrayLike, step: float = 2.0) -> NDArray[np.float64]:
     return np.concatenate(out)
 
 
+def resolution(microphones: ArrayLike) -> float:
+    """Degrees between directions worth trying: on the half circle of a line fine ones, on a sphere fewer.
+
+    >>> resolution([[0.0, 0, 0], [0.1, 0, 0]]), resolution([[0.0, 0, 0], [0.1, 0, 0], [0, 0.1, 0]])
+    (2.0, 10.0)
+    """
+    place = positions(microphones)
+    extent = np.linalg.svd(place - place.mean(axis=0), compute_uv=False)
+    return 2.0 if len(extent) < 2 or extent[1] <= 1e-3 * extent[0] else 10.0
+
+
 def direction_of_arrival(
     X: ArrayLike,
     frequencies: ArrayLike,
@@ -93,3 +104,49 @@ def direction_of_arrival(
     total = len(pairs) * float(weight[used].sum())
     best = int(np.argmax(score))
     return candidates[best], float(score[best] / max(total, 1e-30))
+
+
+def spatial_spectrum(
+    R: ArrayLike,
+    frequencies: ArrayLike,
+    microphones: ArrayLike,
+    directions: ArrayLike,
+    *,
+    band: tuple[float, float] = (200.0, 7000.0),
+    speed: float = SPEED_OF_SOUND,
+) -> NDArray[np.float64]:
+    """How much of each covariance lies in each direction, (J, L): dᴴ R d / (I tr R), the mean over a band, 0…1.
+
+    A plane wave from a direction has 1 there, white noise 1 / I everywhere.
+
+    Args:
+        R: spatial covariances (J, F, I, I).
+        frequencies: (F,) in Hz.
+        microphones: (I, 3) positions in metres.
+        directions: (L, 3) vectors from the array, such as those of :func:`grid`.
+        band: lowest and highest frequency used, Hz.
+        speed: of sound, m/s.
+
+    >>> f, place = np.linspace(0, 8000, 33), [[-0.1, 0, 0], [0.1, 0, 0]]
+    >>> d = steering(f, place, [0, 1, 0])
+    >>> spatial_spectrum((d[:, :, None] * d[:, None].conj())[None], f, place, [[0, 1, 0], [1, 0, 0]]).round(1).tolist()
+    [[1.0, 0.5]]
+    """
+    given, place = np.asarray(R), positions(microphones)
+    frequency = np.asarray(frequencies, np.float64)
+    if given.ndim != 4 or given.shape[1:] != (len(frequency), len(place), len(place)):
+        raise ValueError(
+            f"R has shape {given.shape}; it must be (J, F, I, I) with F = {len(frequency)} frequencies and "
+            f"I = {len(place)} microphones."
+        )
+    used = (frequency >= band[0]) & (frequency <= band[1])
+    if not used.any():
+        raise ValueError(f"band={band} Hz holds none of the {len(frequency)} frequencies.")
+    given = given[:, used]
+    size = len(place) * np.maximum(np.trace(given, axis1=-2, axis2=-1).real, 1e-30)  # (J, F)
+    out = np.empty((len(given), len(positions(directions))))
+    for at, one in enumerate(positions(directions)):
+        wave = steering(frequency[used], place, one, speed)
+        power = np.einsum("fa,jfab,fb->jf", wave.conj(), given, wave, optimize=True).real
+        out[:, at] = np.mean(power / size, axis=1)
+    return out
