@@ -25,6 +25,7 @@ AVFRONT = (
     ("errors",),
     ("*",),
     ("pipeline",),
+    ("batch",),
     ("demo",),
     ("cli",),
     ("",),

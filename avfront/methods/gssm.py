@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from avfront.methods.base import Scene, Separated
+from avfront.methods.base import Scene, Separated, usage_by_example
 
 if TYPE_CHECKING:
     from nmfcore.models import Dictionary
@@ -46,6 +46,10 @@ class Gssm:
             return self.components.get(source, 32)
         return 32 if self.components is None else self.components
 
+    def outputs(self, channels: int) -> int:
+        """As many as the mixture has."""
+        return channels
+
     def uses_dictionary(self) -> bool:
         """Always."""
         return True
@@ -63,6 +67,7 @@ class Gssm:
         *,
         seed: int,
         progress: Callable[[float], None],
+        previous: Separated | None = None,
     ) -> Separated:
         """Separate X (I, F, N) by one mask per source on the power summed over the channels."""
         from nmfcore import masks
@@ -89,4 +94,9 @@ class Gssm:
             callback=watch,
         )
         images = masks.wiener(X, np.stack([result.parts[name] for name in sources]))
-        return Separated(dict(zip(sources, images, strict=True)), objective)
+        return Separated(
+            dict(zip(sources, images, strict=True)),
+            objective,
+            power={name: float(result.parts[name].sum(dtype=np.float64)) for name in sources},
+            usage=usage_by_example(dictionary, result.H),
+        )

@@ -194,7 +194,7 @@ def fit(
         anchor, how = _initial_covariances(R, mixture, model.sources, variances, clue, regularization)
     if resume is not None:
         initial = resume.R if resume.gain is None else resume.R * resume.gain[..., None, None]
-        anchor, how = initial if R is None else anchor, dict.fromkeys(model.sources, "an earlier fit")
+        anchor, how = resume.R if R is None else anchor, dict.fromkeys(model.sources, "an earlier fit")
     else:
         initial = anchor
     psi = None if averaging == (1, 1) else local_covariance(mixture, averaging)
