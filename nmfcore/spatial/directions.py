@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nmfcore.spatial.covariances import SPEED_OF_SOUND, positions, steering
+from nmfcore.spatial.covariances import SPEED_OF_SOUND, diffuse, positions, steering
 from nmfcore.spatial.filtering import as_mixture
 
 
@@ -60,9 +60,12 @@ def direction_of_arrival(
     step: float = 2.0,
     speed: float = SPEED_OF_SOUND,
 ) -> tuple[NDArray[np.float64], float]:
-    """The direction (3,) towards a source, and how well the phases agree with it (1 is perfectly), by SRP-PHAT.
+    """The direction (3,) towards a source, and which share of the phases' agreement is due to it, 0…1.
 
-    Steered response power with phase transform (DiBiase 2000), each point of the spectrogram counted with its weight.
+    The mean phases between the microphones, each point of the spectrogram counted with its weight, are explained by a
+    plane wave and a diffuse field, in least squares; the direction is that of the best plane wave. Without the
+    diffuse field this is the steered response power with phase transform (SRP-PHAT, DiBiase 2000), which ambient
+    sound draws towards broadside, where low frequencies of all directions arrive in phase.
 
     Args:
         X: mixture (I, F, N), I ≥ 2, complex.
@@ -92,18 +95,34 @@ def direction_of_arrival(
     if weight.shape != X.shape[1:]:
         raise ValueError(f"weights have shape {weight.shape}; they must be (F, N) = {X.shape[1:]}.")
     candidates = grid(place, step)
-    pairs = []  # the mean phase between each two microphones, (F,)
-    for a in range(len(X)):
-        for b in range(a + 1, len(X)):
-            cross = X[a, used] * X[b, used].conj()
-            pairs.append((a, b, np.sum(weight[used] * cross / np.maximum(np.abs(cross), 1e-30), axis=1)))
-    score: NDArray[Any] = np.zeros(len(candidates))
-    for at, one in enumerate(candidates):  # one at a time: a sphere of them in every bin would fill the memory
-        wave = steering(frequency[used], place, one, speed)
-        score[at] = sum(np.vdot(wave[:, a] * wave[:, b].conj(), mean).real for a, b, mean in pairs)
-    total = len(pairs) * float(weight[used].sum())
-    best = int(np.argmax(score))
-    return candidates[best], float(score[best] / max(total, 1e-30))
+    first, second = np.triu_indices(len(X), 1)  # of each pair
+    heard = np.empty((len(first), int(used.sum())), complex)  # (P, F) mean phase between the two
+    for pair, (one, other) in enumerate(zip(first, second, strict=True)):
+        cross = X[one, used] * X[other, used].conj()
+        heard[pair] = np.sum(weight[used] * cross / np.maximum(np.abs(cross), 1e-30), axis=1)
+    heard /= np.maximum(weight[used].sum(axis=1), 1e-30)
+    ambient = diffuse(frequency[used], place, speed)[:, first, second].T  # (P, F)
+    gain = np.empty((len(candidates), 2))
+    for at, towards in enumerate(candidates):  # one at a time: a sphere of them in every bin would fill the memory
+        wave = steering(frequency[used], place, towards, speed).T
+        gain[at] = _explained(heard, wave[first] * wave[second].conj(), ambient)
+    best = int(np.argmax(gain[:, 0]))
+    return candidates[best], float(np.clip(gain[best, 1], 0, 1))
+
+
+def _explained(heard: NDArray[Any], wave: NDArray[Any], ambient: NDArray[Any]) -> tuple[float, float]:
+    """How much of `heard` α · wave + β · ambient explains at best, for α, β ≥ 0; and α."""
+    wave_wave, ambient_ambient = float(wave.size), float(np.sum(ambient**2))
+    wave_ambient = float(np.sum(wave.real * ambient))
+    wave_heard, ambient_heard = float(np.vdot(wave, heard).real), float(np.sum(ambient * heard.real))
+    determinant = wave_wave * ambient_ambient - wave_ambient**2
+    if determinant > 1e-9 * wave_wave * ambient_ambient:
+        alpha = (ambient_ambient * wave_heard - wave_ambient * ambient_heard) / determinant
+        beta = (wave_wave * ambient_heard - wave_ambient * wave_heard) / determinant
+        if alpha > 0 and beta > 0:
+            return alpha * wave_heard + beta * ambient_heard, alpha
+    alpha = wave_heard / wave_wave
+    return alpha * wave_heard * (alpha > 0), alpha
 
 
 def spatial_spectrum(
