@@ -210,6 +210,16 @@ def separate(
             rich_help_panel=_MODEL,
         ),
     ] = None,
+    fits: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Of spatial: fits with other dictionaries that are averaged; 1 is the fastest. Default 3 up to 2"
+            " channels, else 1.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     iterations: Annotated[
         int | None,
         typer.Option(
@@ -342,6 +352,7 @@ def separate(
                 "components": _counts(components, "--components", "speech=32,noise=16", least=1),
                 "adaptive": _adaptive(adaptive),
                 "iterations": iterations,
+                "fits": fits,
                 "covariance": covariance,
                 "sparsity": sparsity,
                 "groups": groups,

@@ -5,7 +5,6 @@ import time
 import warnings
 from collections.abc import Iterator, MutableMapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from nmfcore.models import Dictionary
 
 # What was learned from the examples, by what it depends on besides them; several recordings share it.
-Learned = MutableMapping[tuple[object, ...], tuple[list[Examples], "Dictionary | None"]]
+Learned = MutableMapping[tuple[object, ...], tuple[list[Examples], "list[Dictionary]"]]
 
 
 class Stages:
@@ -128,6 +127,7 @@ def separate(job: Job, progress: Progress = lambda stage, share: None, learned: 
 def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str], shared: Learned) -> Done:
     """All stages in order, into the hidden files of `outputs`."""
     import nmfcore
+    from nmfcore import spatial
 
     job, info = plan.job, plan.info
     with stages("read"):
@@ -148,8 +148,8 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str], shared:
                 remedy="give a longer one",
             )
         spans = planning.spans(plan, method, frame, survey.frames)
-    learned, dictionary = _learn(plan, method, frame, stages, notes, shared)
-    if dictionary is None:
+    learned, dictionaries = _learn(plan, method, frame, stages, notes, shared)
+    if not dictionaries:
         notes.append("This variance model learns nothing from the examples, so which output is which source is open.")
 
     gain = 1.0 / float(np.sqrt(np.mean(np.square([survey.rms[i] for i in active]))))
@@ -163,7 +163,7 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str], shared:
     def images() -> Iterator[npt.NDArray[np.float32]]:
         """Segment after segment, the images of all sources: (J, I, samples)."""
         parts = segments.cut(audio.blocks(info), spans)
-        previous = _earlier(plan, len(active), frame)
+        previous, last = _earlier(plan, len(active), frame), None
         for k in range(len(spans)):
             with stages("read"):
                 x = next(parts)
@@ -178,13 +178,14 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str], shared:
                 if heard.any():
                     X = nmfcore.stft(heard, frame)
                     found = method.separate(
-                        X, dictionary, plan.names, scene, seed=job.seed, progress=share, previous=previous
+                        X, dictionaries, plan.names, scene, seed=job.seed, progress=share, previous=previous
                     )
                     copies = len(active) == 1 and bool((x == x[active]).all())
                     at = slice(None) if copies or channels < info.channels else active
                     for j, name in enumerate(plan.names):
                         y[j, at] = nmfcore.istft(found.images[name], frame, length=x.shape[1]) / np.float32(gain)
-                    previous = replace(found, images={})
+                    last = found.model
+                    previous = replace(found, images={}, model=None if last is None else last.elsewhere())
                     done.separated.append(replace(previous, model=None))
                 if not np.isfinite(y).all():
                     raise AvfrontError(
@@ -194,8 +195,8 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str], shared:
                     )
                 done.objective.append([] if found is None else found.objective)
             yield y
-        if job.save_model:
-            _save_model(outputs.path(MODEL), previous, plan, frame)
+        if job.save_model and last is not None:
+            spatial.save(last, outputs.path(MODEL), mixture=str(info.path), rate=info.rate, frame=frame)
 
     with contextlib.ExitStack() as files:
         writers = [
@@ -242,35 +243,40 @@ def frame_length(seconds: float, rate: int) -> int:
 
 def _learn(
     plan: Plan, method: Method, frame: int, stages: Stages, notes: list[str], shared: Learned
-) -> tuple[list[Examples], "Dictionary | None"]:
-    """The examples of each source, and the dictionary of their patterns if the method uses one."""
+) -> tuple[list[Examples], "list[Dictionary]"]:
+    """The examples of each source, and the dictionaries of their patterns that the method uses."""
     from nmfcore.models import learn_dictionary
 
     job, rate = plan.job, plan.info.rate
-    key = (plan.sources, rate, frame, repr(method), job.example_seconds, job.seed)
+    number = method.dictionaries(plan.info.channels)
+    key = (plan.sources, rate, frame, repr(method), number, job.example_seconds, job.seed)
     if key in shared:
         return shared[key]
     with stages("read"):
         learned = []
-        for count, source in enumerate(plan.sources):
+        for done, source in enumerate(plan.sources, 1):
             learned.append(
                 examples.load(
                     source, rate=rate, frame=frame, seconds=job.example_seconds, mixture=plan.info.path, notes=notes
                 )
             )
-            stages.share((count + 1) / len(plan.sources))
-    dictionary = None
-    if method.uses_dictionary():
+            stages.share(done / len(plan.sources))
+    dictionaries = []
+    if number:
         with stages("dictionary"):
-            dictionary = learn_dictionary(
-                {one.source: one.spectrograms for one in learned},
-                {one.source: method.patterns(one.source) for one in learned},
-                n_iter=method.dictionary_iterations,
-                seed=job.seed,
-            )
+            for turn in range(number):
+                dictionaries.append(
+                    learn_dictionary(
+                        {one.source: one.spectrograms for one in learned},
+                        {one.source: method.patterns(one.source) for one in learned},
+                        n_iter=method.dictionary_iterations,
+                        seed=job.seed + turn,
+                    )
+                )
+                stages.share((turn + 1) / number)
     for one in learned:
         one.spectrograms.clear()  # they were large, and are not needed again
-    shared[key] = learned, dictionary
+    shared[key] = learned, dictionaries
     return shared[key]
 
 
@@ -298,13 +304,6 @@ def _earlier(plan: Plan, channels: int, frame: int) -> Separated | None:
             remedy="use the same sources, method and rate as when it was saved",
         )
     return Separated({}, [], {}, {}, model=model)
-
-
-def _save_model(path: Path, last: Separated | None, plan: Plan, frame: int) -> None:
-    from nmfcore import spatial
-
-    if last is not None and last.model is not None:
-        spatial.save(last.model, path, mixture=str(plan.info.path), rate=plan.info.rate, frame=frame)
 
 
 def _score(plan: Plan, outputs: Outputs, frames: int, notes: list[str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What every separation method is given, and what it gives back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -69,8 +69,8 @@ class Method(Protocol):
     def outputs(self, channels: int) -> int:
         """Channels of a separated source, of a mixture of so many."""
 
-    def uses_dictionary(self) -> bool:
-        """Whether examples are learned from at all."""
+    def dictionaries(self, channels: int) -> int:
+        """How many dictionaries are learned from the examples, each from another random start; 0 for none."""
 
     def bytes_per_sample(self, channels: int, sources: int, activations: float) -> float:
         """Peak memory for each sample (per channel) of a segment; `activations` are a sample's share of H."""
@@ -78,7 +78,7 @@ class Method(Protocol):
     def separate(
         self,
         X: Array,
-        dictionary: "Dictionary | None",
+        dictionaries: "Sequence[Dictionary]",
         sources: tuple[str, ...],
         scene: Scene,
         *,

@@ -1,6 +1,6 @@
 """Generic source spectral models: one nonnegative model of the power spectrogram, all channels together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +50,9 @@ class Gssm:
         """As many as the mixture has."""
         return channels
 
-    def uses_dictionary(self) -> bool:
-        """Always."""
-        return True
+    def dictionaries(self, channels: int) -> int:
+        """Always one."""
+        return 1
 
     def bytes_per_sample(self, channels: int, sources: int, activations: float) -> float:
         """Peak memory for each sample (per channel) of a segment, a third more than was measured."""
@@ -61,7 +61,7 @@ class Gssm:
     def separate(
         self,
         X: Array,
-        dictionary: "Dictionary | None",
+        dictionaries: "Sequence[Dictionary]",
         sources: tuple[str, ...],
         scene: Scene,
         *,
@@ -73,7 +73,7 @@ class Gssm:
         from nmfcore import masks
         from nmfcore.models import gssm_separate
 
-        assert dictionary is not None
+        (dictionary,) = dictionaries
         objective: list[float] = []
 
         def watch(iteration: int, values: npt.NDArray[np.float64]) -> None:

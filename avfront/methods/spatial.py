@@ -1,6 +1,6 @@
 """The local Gaussian model with full-rank spatial covariances, with spectral models learned from examples."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from avfront.sources import BACKGROUND
 
 if TYPE_CHECKING:
     from nmfcore.models import Dictionary
+    from nmfcore.spatial import LocalGaussianModel
 
 Array = npt.NDArray[Any]
 
@@ -40,17 +41,19 @@ class Spatial:
     components: int | Mapping[str, int] | None = None  # per example; None is 32, and 16 for "noise"
     adaptive: Mapping[str, int] | None = None  # learned from the mixture, by source; None is 8 for "noise"
     dictionary_iterations: int = 50
-    start_iterations: int = 30  # by the spectra alone, after which each source's direction is judged
+    fits: int | None = None  # with dictionaries of other random starts, averaged; None is 3 up to 2 channels, else 1
+    start_iterations: int = 15  # by the spectra alone, after which each source's direction is judged
     iterations: int = 40
     inner_iterations: int = 1
-    fixed_iterations: int = 5  # before the spatial covariances begin to move
+    fixed_iterations: int = 15  # before the spatial covariances begin to move
     background: int = 0
     sparsity: float = 0.0
     groups: str = "mixed"  # of sparsity: "mixed", "block" or "component"
     mix: float = 0.2
     gamma: float = 0.0  # relative sparsity
-    smoothing: float = 0.8  # of the activations of what is learned from the mixture
-    prior: float = 20.0  # frames of evidence for the initial spatial covariances
+    smoothing: float = 0.95  # of the activations of what is learned from the mixture
+    memory: float = 200.0  # frames of evidence for where the segment before ended
+    prior: float = 5.0  # frames of evidence for the initial spatial covariances
     averaging: int = 1  # bins and frames over which the empirical covariance is averaged
     covariance: str = "full"  # or "diagonal", the faster model for many channels
     start: str = "auto"  # what the spatial covariances begin from, see nmfcore.spatial.Start
@@ -70,6 +73,8 @@ class Spatial:
             variance_model=variance_model,
             frame_seconds=0.064,
             dictionary_iterations=20,
+            fits=1,
+            start_iterations=30,
             iterations=15,
             inner_iterations=10,
             fixed_iterations=0,
@@ -133,14 +138,27 @@ class Spatial:
         """Whether the variance model learns from examples."""
         return self.variance_model not in ("nmf", "free")
 
+    def dictionaries(self, channels: int) -> int:
+        """As many as there are fits; the more channels, the less depends on the dictionary."""
+        if not self.uses_dictionary():
+            return 0
+        return self.fits if self.fits is not None else 3 if channels <= 2 else 1
+
     def bytes_per_sample(self, channels: int, sources: int, activations: float) -> float:
         """Peak memory for each sample (per channel) of a segment, a third more than was measured."""
-        return 22.0 * channels**2 + 14.0 * channels * (1 + sources) + 20.0 + 16.0 * activations
+        fits = max(self.dictionaries(channels), 1)
+        return (
+            22.0 * channels**2
+            + 14.0 * channels * (1 + sources)
+            + 20.0
+            + (16.0 + 5.0 * fits) * activations
+            + 8.0 * (sources * fits)
+        )
 
     def separate(
         self,
         X: Array,
-        dictionary: "Dictionary | None",
+        dictionaries: "Sequence[Dictionary]",
         sources: tuple[str, ...],
         scene: Scene,
         *,
@@ -155,9 +173,6 @@ class Spatial:
         """
         from nmfcore import spatial
 
-        def watch(iteration: int, value: float) -> None:
-            progress(iteration / self.iterations)
-
         earlier = None if previous is None else previous.model
         # A background comes last, in `sources` as in the model: it is the one name that the dictionary does
         # not have.
@@ -171,30 +186,39 @@ class Spatial:
             kind=self.start,
             reverberation=self.reverberation,
         )
-        trained = self.variance_model in ("joint", "separation")
-        model = spatial.fit(
-            X,
-            dictionary=dictionary,
-            sources=None if dictionary is not None else sources,
-            variance_model=self.variance_model,
-            free=self.learned(sources),
-            R=start if len(X) > 1 and earlier is None else None,
-            resume=earlier,
-            covariance=self.covariance,
-            lam=self.sparsity,
-            mix=self.mix,
-            kind=self.groups,
-            gamma=self.gamma,
-            smoothing=self.smoothing,
-            n_start=self.start_iterations if trained else None,
-            n_iter=self.iterations,
-            n_inner=self.inner_iterations,
-            n_fixed=self.fixed_iterations,
-            prior=self.prior if earlier is None else self.prior + earlier.v.shape[2],
-            averaging=(self.averaging, self.averaging),
-            seed=seed,
-            callback=watch,
-        )
+        rounds: Sequence[Dictionary | None] = dictionaries or [None]
+
+        def fit(turn: int) -> "LocalGaussianModel":
+            def watch(iteration: int, value: float) -> None:
+                progress((turn + iteration / self.iterations) / len(rounds))
+
+            trained = self.variance_model in ("joint", "separation")
+            return spatial.fit(
+                X,
+                dictionary=rounds[turn],
+                sources=None if dictionaries else sources,
+                variance_model=self.variance_model,
+                free=self.learned(sources),
+                R=start if len(X) > 1 and earlier is None else None,
+                # Activations of one dictionary are none of another.
+                resume=earlier if earlier is None or turn == 0 else earlier.elsewhere(),
+                covariance=self.covariance,
+                lam=self.sparsity,
+                mix=self.mix,
+                kind=self.groups,
+                gamma=self.gamma,
+                smoothing=self.smoothing,
+                n_start=self.start_iterations if trained else None,
+                n_iter=self.iterations,
+                n_inner=self.inner_iterations,
+                n_fixed=self.fixed_iterations,
+                prior=self.prior if earlier is None else self.prior + self.memory,
+                averaging=(self.averaging, self.averaging),
+                seed=seed + turn,
+                callback=watch,
+            )
+
+        model = spatial.consensus([fit(turn) for turn in range(len(rounds))])
         if self.beam is None:
             images = spatial.wiener(X, model.v, model.R)
         else:
@@ -209,7 +233,7 @@ class Spatial:
             {name: by_name[name] for name in sources},
             list(model.log_likelihood),
             power=dict(zip(model.sources, power.tolist(), strict=True)),
-            usage=usage_by_example(dictionary, model.H),
+            usage=usage_by_example(rounds[0], model.H),
             start=model.start,
             spectrum=dict(zip(model.sources, spectra, strict=False)),
             model=model,

@@ -7,6 +7,7 @@ covariance for every bin. :func:`fit` estimates both from a recording, :func:`wi
 from nmfcore.spatial import directions
 from nmfcore.spatial.beams import beam
 from nmfcore.spatial.clustering import clustered
+from nmfcore.spatial.consensus import consensus
 from nmfcore.spatial.covariances import diffuse, direct_diffuse, from_images, from_weights, regularized
 from nmfcore.spatial.directions import direction_of_arrival, spatial_spectrum
 from nmfcore.spatial.em import LocalGaussianModel, fit
@@ -19,6 +20,7 @@ __all__ = [
     "Start",
     "beam",
     "clustered",
+    "consensus",
     "diffuse",
     "direct_diffuse",
     "direction_of_arrival",

@@ -50,6 +50,15 @@ class LocalGaussianModel:
     level: float = 1.0
     start: Mapping[str, str] = field(default_factory=dict)
 
+    def elsewhere(self) -> "LocalGaussianModel":
+        """What holds for another recording of the same sources in the same places: all but variances and activations.
+
+        >>> model = LocalGaussianModel(np.ones((2, 3, 4)), np.tile(np.eye(2) + 0j, (2, 3, 1, 1)), ("a", "b"), ())
+        >>> model.elsewhere().v.shape
+        (2, 3, 0)
+        """
+        return replace(self, v=self.v[..., :0], H=None)
+
     def snr(self) -> dict[str, float]:
         """Each source's power over that of all others, in dB, over the whole recording and all channels.
 

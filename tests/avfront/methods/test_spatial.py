@@ -78,10 +78,10 @@ def test_a_segment_begins_where_the_one_before_ended():
     sounds = np.sqrt(power) * (rng.standard_normal((2, bins, frames, 2)) @ [1, 1j])
     X = (phase * sounds[:, None]).sum(axis=0)
     method = make("spatial", {"iterations": 15, "prior": 0.0})
-    first = method.separate(X, dictionary, ("a", "b"), scene, seed=0, progress=lambda share: None)
+    first = method.separate(X, [dictionary], ("a", "b"), scene, seed=0, progress=lambda share: None)
     noise = rng.standard_normal((2, bins, frames, 2)) @ [1, 1j]
     alone, after = (
-        method.separate(noise, dictionary, ("a", "b"), scene, seed=0, progress=lambda share: None, previous=previous)
+        method.separate(noise, [dictionary], ("a", "b"), scene, seed=0, progress=lambda share: None, previous=previous)
         for previous in (None, first)
     )
     assert first.model is not None
