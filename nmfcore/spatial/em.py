@@ -83,6 +83,7 @@ def fit(
     v: ArrayLike | None = None,
     resume: LocalGaussianModel | None = None,
     covariance: str = "full",
+    update: str = "em",
     lam: float | None = None,
     mix: float = 0.2,
     kind: str = "mixed",
@@ -127,6 +128,8 @@ def fit(
             variances and activations too: EM goes on where it ended. R, if given, is then what `prior` draws to.
         covariance: ``"full"``, or ``"diagonal"``: jointly diagonalised (:mod:`nmfcore.spatial.diagonal`), several
             times as fast from about 4 channels on.
+        update: of R, ``"em"``, or for ``"joint"`` ``"mm"``: majorisation–minimisation of R too, as in multichannel NMF
+            (Sawada et al. 2013); each iteration costs more, and the likelihood rises faster in the end.
         lam: weight λ of group sparsity; None is 10 with a dictionary (P2), 0 without.
         mix: share of whole blocks in mixed sparsity (P2: 0.2).
         kind: groups, ``"mixed"`` (P2), ``"block"`` or ``"component"``; see :class:`nmfcore.penalties.GroupSparsity`.
@@ -171,6 +174,8 @@ def fit(
     settings = _Settings(dictionary, free or {}, sources, sparsity, n_components, smoothing, n_inner, engine.name)
     model = settings.model(chosen, 0 if going_on else n_start, bins, rng)
     count = len(model.sources)
+    if update not in ("em", "mm") or (update == "mm" and (covariance != "full" or not isinstance(model, Joint))):
+        raise ValueError(f"update={update!r} must be 'em', or 'mm' with variance_model='joint' and covariance='full'.")
     if resume is not None and (resume.sources != model.sources or resume.R.shape != (count, bins, channels, channels)):
         raise ValueError(
             f"resume has sources {resume.sources} and R {resume.R.shape}; here they are {model.sources} and "
@@ -211,7 +216,7 @@ def fit(
     if covariance == "diagonal":
         spatial = Diagonal(mixture, initial, anchor, evidence, regularization)
     else:
-        spatial = FullRank(engine, mixture, initial, anchor, psi, drawn, regularization)
+        spatial = FullRank(engine, mixture, initial, anchor, psi, drawn, regularization, update)
 
     history: list[float] = []
     if channels == 1 and isinstance(model, Separation):
