@@ -12,6 +12,7 @@ from nmfcore.spatial.covariances import diffuse, direct_diffuse, from_images, fr
 from nmfcore.spatial.directions import direction_of_arrival, spatial_spectrum
 from nmfcore.spatial.em import LocalGaussianModel, fit
 from nmfcore.spatial.filtering import wiener
+from nmfcore.spatial.many import fit_many
 from nmfcore.spatial.starts import Start
 from nmfcore.spatial.storage import load, save
 
@@ -26,6 +27,7 @@ __all__ = [
     "direction_of_arrival",
     "directions",
     "fit",
+    "fit_many",
     "from_images",
     "from_weights",
     "load",
