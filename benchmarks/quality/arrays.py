@@ -16,7 +16,7 @@ import importlib.util
 import itertools
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,13 @@ ROOMS = ((0.15, 0.3), (0.3, 0.45), (0.45, 0.6))  # s, RT60
 
 
 def ours_at(geometry: bool = True, **options: Any) -> Callable[[rooms.Mixture, int], Array]:
-    """The spatial method with these settings, at the array of so many channels."""
-    return lambda mixture, channels: ours.product(mixture, ARRAYS[channels] if geometry else None, **options)
+    """The spatial method with these settings; where the microphones of a recorded array are, nobody tells."""
+
+    def run(mixture: rooms.Mixture, channels: int) -> Array:
+        known = geometry and not mixture.facts.get("recorded")
+        return ours.product(mixture, ARRAYS[channels] if known else None, **options)
+
+    return run
 
 
 ROWS: dict[str, Callable[[rooms.Mixture, int], Array]] = {
@@ -58,7 +63,7 @@ ROWS: dict[str, Callable[[rooms.Mixture, int], Array]] = {
 }
 BLIND = ("NMF baseline", "FastMNMF2", "FastMNMF2, 2048", "ILRMA", "AuxIVA", "GaussMNMF")
 DETERMINED = ("ILRMA", "AuxIVA")  # as many outputs as microphones: those nearest to the sources are taken
-STEREO_ONLY = ("GaussMNMF",)  # minutes for a recording
+SLOW = ("GaussMNMF",)  # minutes for a recording: measured only with --only
 LEVEL = ("mixture", "oracle Wiener filter")
 
 
@@ -72,23 +77,31 @@ def conditions() -> list[dict[str, Any]]:
     return crossed
 
 
+def mixtures(count: int, seed: int) -> Iterator[rooms.Mixture]:
+    """So many simulated recordings, then those made of what real microphones and rooms have recorded."""
+    for index, condition in enumerate(conditions()[:count]):
+        yield rooms.array_mixture(index, seed, array=ARRAYS[condition["channels"]], **condition)
+    for index, (kind, snr) in enumerate(itertools.product(("array", "head"), (5.0, -5.0))):
+        yield rooms.recorded_mixture(kind, snr, index, seed)
+
+
 def measure(count: int, seed: int, only: str, again: bool) -> dict[str, Any]:
     """Every row on every mixture that has not been measured yet."""
     try:
         result = tables.read(NAME)
     except FileNotFoundError:
         result = tables.stamp(NAME, seed) | {"mixtures": []}
-    for index, condition in enumerate(conditions()[:count]):
-        mixture = rooms.array_mixture(index, seed, array=ARRAYS[condition["channels"]], **condition)
-        if index >= len(result["mixtures"]):
-            result["mixtures"].append({"facts": mixture.facts, "scores": {}})
-        kept = result["mixtures"][index]["scores"]
+    for mixture in mixtures(count, seed):
+        entry = next((one for one in result["mixtures"] if one["name"] == mixture.name), None)
+        if entry is None:
+            entry = {"name": mixture.name, "facts": mixture.facts, "scores": {}}
+            result["mixtures"].append(entry)
+        kept = entry["scores"]
         for name, row in ROWS.items():
-            skipped = name in STEREO_ONLY and condition["channels"] > 2
-            if skipped or (only and name != only) or (name in kept and not again):
+            if (only and name != only) or (name in SLOW and not only) or (name in kept and not again):
                 continue
             began = time.perf_counter()
-            images = row(mixture, condition["channels"])
+            images = row(mixture, len(mixture.mix))
             seconds = time.perf_counter() - began
             if name in BLIND:
                 images = _assigned(mixture.images, images)
@@ -146,11 +159,15 @@ def values(result: dict[str, Any], row: str, score: str = "sdr", **where: Any) -
 
 def table(result: dict[str, Any]) -> str:
     """The Markdown table."""
-    groups = ({"channels": 2, "sources": 2}, {"channels": 4}, {"channels": 8}, {"channels": 2, "sources": 3})
-    header = ["speech", "SDR 2 × 2", "4 × 2", "8 × 2", "2 × 3", "SDR", "SIR", "ISR", "SAR", "PESQ", "STOI", "seconds"]
+    groups = [
+        {"channels": channels, "sources": sources, "recorded": False}
+        for channels, sources in ((2, 2), (4, 2), (8, 2), (2, 3))
+    ] + [{"recorded": True}]
+    columns = ["2 × 2", "4 × 2", "8 × 2", "2 × 3", "recorded", "all", "SIR", "ISR", "SAR", "PESQ", "STOI", "seconds"]
+    header = ["speech SDR", *columns]
     rows = []
     for name in ROWS:
-        if not values(result, name):
+        if len(values(result, name)) < len(result["mixtures"]):
             continue
         cells = [f"**{name}**" if name == "nmfcore default" else name]
         cells += [_mean(values(result, name, **group)) for group in groups]
@@ -173,9 +190,11 @@ def caption(result: dict[str, Any]) -> str:
         if both:
             pair = ([one[row]["sdr"][0] for one in both] for row in (mine, peer))
             ahead.append(f"{peer} {tables.verdict(*pair)}")
-    rt60 = [fact["rt60_s"] for fact in facts]
+    rt60 = [fact["rt60_s"] for fact in facts if not fact["recorded"]]
     sentences = (
-        f"{len(facts)} simulated recordings of {rooms.SECONDS:.0f} s; microphones × sources; ± standard error.",
+        f"{len(rt60)} simulated recordings of {rooms.SECONDS:.0f} s by microphones × sources, and",
+        f"{len(facts) - len(rt60)} recorded ones: a real array of four in unknown places, measured binaural rooms.",
+        "± standard error.",
         f"Speech at {min(f['snr_db'] for f in facts):+g}…{max(f['snr_db'] for f in facts):+g} dB in diffuse noise;",
         "with three sources, another sound from one direction besides.",
         f"RT60 {min(rt60):.2f}…{max(rt60):.2f} s; pair 8.6 cm apart, circles of 5 cm (4) and 10 cm (8) radius.",
@@ -190,7 +209,7 @@ def caption(result: dict[str, Any]) -> str:
 
 def draw(result: dict[str, Any]) -> None:
     """The picture: speech SDR of every row."""
-    shown = [row for row in ROWS if values(result, row)]
+    shown = [row for row in ROWS if len(values(result, row)) == len(result["mixtures"])]
     colours = ["#937860" if row in BLIND else "#bbbbbb" if row in LEVEL else "#8fa8cc" for row in shown]
     colours[0] = "#2f5c9e"
     tables.bars(

@@ -151,7 +151,7 @@ def array_mixture(
     thing = usable[(5 * index + seed) % len(usable)]
     clips = list(rng.permutation(classes[thing]))
     facts: dict[str, object] = {
-        "talker": talker, "noise": noise, "snr_db": snr, "channels": channels, "sources": sources,
+        "talker": talker, "noise": noise, "snr_db": snr, "channels": channels, "sources": sources, "recorded": False,
         "speech_examples": speech_names, "noise_examples": noise_names,
     }  # fmt: skip
     if sources > 2:
@@ -174,6 +174,43 @@ def array_mixture(
     others = {thing: [recordings.read(str(clip)) for clip in clips[1:5]]} if sources > 2 else {}
     name = f"{index:02d} {talker} in {noise} {snr:+.1f} dB, {channels} microphones, {sources} sources"
     return Mixture(name, images, speech, noise_examples, facts, others)
+
+
+def recorded_mixture(kind: str, snr: float, index: int, seed: int) -> Mixture:
+    """Speech and noise as real microphones heard them, added at an SNR.
+
+    ``"array"``: speech from a direction and diffuse noise at an array of four. ``"head"``: a talker and two noises
+    through binaural responses measured in a room.
+    """
+    from scipy.signal import fftconvolve
+
+    everyone, every_noise = recordings.talkers(), recordings.noises()
+    rng = np.random.default_rng([seed, index, 4])
+    length = int(SECONDS * RATE)
+    talker = "unknown" if kind == "array" else sorted(everyone)[(index + seed) % len(everyone)]
+    noises = ["unknown"] * 2 if kind == "array" else [str(n) for n in rng.permutation(sorted(every_noise))[:2]]
+    if kind == "array":
+        speech, noise = (recordings.array(name)[:, :length] for name in ("speech", "noise"))
+    else:
+        dry = [_talk(everyone[talker], length, rng)]
+        dry += [_stretch(recordings.read(every_noise[name]), length, rng) for name in noises]
+        heard = []
+        for sound, response in zip(dry, ("az-45", "az+0", "az+60"), strict=True):
+            sound = np.pad(sound, (0, length - len(sound)))
+            heard.append([fftconvolve(sound, ear)[:length] for ear in recordings.response(response)])
+        speech, noise = np.array(heard[0]), np.sum(heard[1:], axis=0)
+    noise = noise * np.sqrt(np.sum(speech**2) / np.sum(noise**2)) * 10 ** (-snr / 20)
+    images = np.stack([speech, noise])
+    images *= 0.5 / np.abs(images.sum(axis=0)).max()
+    others = [str(n) for n in rng.permutation([n for n in everyone if n != talker])[:3]]
+    loud = [str(n) for n in rng.permutation([n for n in every_noise if n not in noises])[:5]]
+    facts: dict[str, object] = {
+        "talker": talker, "noise": "+".join(noises), "snr_db": snr, "channels": len(speech), "sources": 2,
+        "recorded": True, "speech_examples": others, "noise_examples": loud,
+    }  # fmt: skip
+    speech_examples = [_talk(everyone[name], length, rng) for name in others]
+    noise_examples = [_stretch(recordings.read(every_noise[name]), length, rng) for name in loud]
+    return Mixture(f"{kind} {talker} {snr:+.1f} dB, recorded", images, speech_examples, noise_examples, facts)
 
 
 def cache() -> Path:
