@@ -94,7 +94,7 @@ class SourceNMF:
         count, (bins, frames) = len(self.sources), power.shape
         level = power.mean() / self.rank / count
         drawn = self.rng.uniform(0.5, 1.5, (count, bins, self.rank)).astype(power.dtype)
-        self.W = drawn if patterns is None else patterns.astype(power.dtype)
+        self.W = drawn if patterns is None else _fitting(patterns, drawn.shape).astype(power.dtype)
         self.H = (level * self.rng.uniform(0.5, 1.5, (count, self.rank, frames))).astype(power.dtype)
         return self.W @ self.H
 
@@ -155,6 +155,8 @@ class Denoising:
         """The sources' own parts of patterns or activations."""
         if factor is None:
             return [None] * len(self.parts)
+        if axis == 1:
+            _fitting(factor, (len(factor), sum(part.rank for part in self.parts)))
         return np.split(factor, np.cumsum([part.rank for part in self.parts])[:-1], axis=axis)
 
 
@@ -205,7 +207,9 @@ class Separation:
         # Free patterns begin as the mixture's mean spectrum, and every source with the same share of its power: from a
         # flat spectrum, or with a share by number of patterns, a few free ones among many trained would never catch up.
         learned = self.rng.uniform(0.1, 1.1, (bins, self.rank - self.known)) * power.mean(1, keepdims=True)
-        learned = learned / learned.sum(0) if patterns is None else patterns[:, self.known :]
+        learned = learned / learned.sum(0)
+        if patterns is not None:
+            learned = _fitting(patterns, (bins, self.rank))[:, self.known :]
         self.W = np.hstack([self.dictionary.W, learned]).astype(power.dtype)
         self.H = self.rng.uniform(0.1, 1.1, (self.rank, frames)).astype(power.dtype)
         for name in self.sources:
@@ -306,6 +310,16 @@ class Joint(Separation):
 def sources_of(dictionary: Dictionary, free: Mapping[str, int]) -> tuple[str, ...]:
     """Sources with examples, then those that only have free patterns."""
     return dictionary.sources + tuple(name for name in free if name not in dictionary.sources)
+
+
+def _fitting(patterns: Array, shape: tuple[int, ...]) -> Array:
+    """The patterns of an earlier fit, if they are as many as here."""
+    if patterns.shape != shape:
+        raise ValueError(
+            f"resume has patterns W of shape {patterns.shape} and this fit {shape}; use the same dictionary, free and "
+            "n_components."
+        )
+    return patterns
 
 
 def _only(dictionary: Dictionary, source: str) -> Dictionary:

@@ -312,6 +312,8 @@ def test_what_was_learned_serves_another_recording(backend: str) -> None:
     assert np.abs(second.W[:, 4:] - first.W[:, 4:]).max() < 0.2 < np.abs(first.W[:, 4:]).max()
     with pytest.raises(ValueError, match=r"^resume has sources"):
         spatial.fit(scene(3).X, resume=first, **options)
+    with pytest.raises(ValueError, match=r"^resume has patterns W of shape \(6, 6\) and this fit \(6, 7\)"):
+        spatial.fit(other.X, resume=first, **{**options, "free": {"b": 3}})
 
 
 @pytest.mark.parametrize("variance_model", ["joint", "separation", "denoising"])
