@@ -64,6 +64,7 @@ MODULE := $(BIN)/python -P -c 'import runpy, sys; sys.path.append("."); sys.argv
 
 bench-quality: $(VENV)/for-bench
 	$(MODULE) benchmarks.quality.spatial $(BENCH_ARGS)
+	$(MODULE) benchmarks.quality.arrays
 	$(MODULE) benchmarks.quality.onthefly $(BENCH_ARGS)
 
 # The kernels' forms that it chooses are written to nmfcore/cuda/variants.json, and installed by the next make.

@@ -26,6 +26,7 @@ AVFRONT = (
     ("errors",),
     ("*",),
     ("pipeline",),
+    ("batch",),
     ("demo",),
     ("cli",),
     ("",),
@@ -37,13 +38,16 @@ PEERS = {("spatial", "models"), ("_info", "")}
 NMFCORE_THIRD_PARTY = {
     "nmfcore.arrays": {"cupy"},
     "nmfcore.backends.cuda": {"cupy", "cupyx"},
-    "nmfcore.compressed": {"cupyx"},
     "nmfcore.backends.jit": {"numba"},
     "nmfcore.estimators": {"sklearn"},
     "nmfcore.estimators.base": {"sklearn"},
     "nmfcore.estimators.full": {"sklearn"},
     "nmfcore.estimators.minibatch": {"sklearn"},
     "nmfcore.threads": {"threadpoolctl"},
+    # Where they are used, inside functions.
+    "nmfcore.compressed": {"cupyx"},
+    "nmfcore.spatial.clustering": {"scipy"},
+    "nmfcore.spatial.storage": {"safetensors"},
 }
 
 NMFCORE_PUBLIC = {
