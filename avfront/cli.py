@@ -189,7 +189,7 @@ def separate(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Of spatial: **full** (default), or **diagonal**, a smaller model, faster from about 8 channels on.",
+            help="Of spatial: **full** (default), or **diagonal**, a smaller model, faster beyond 8 channels.",
             rich_help_panel=_MODEL,
         ),
     ] = None,

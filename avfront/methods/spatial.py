@@ -55,7 +55,7 @@ class Spatial:
     memory: float = 200.0  # frames of evidence for where the segment before ended
     prior: float = 5.0  # frames of evidence for the initial spatial covariances
     averaging: int = 1  # bins and frames over which the empirical covariance is averaged
-    covariance: str = "full"  # or "diagonal", a smaller model, faster with many channels
+    covariance: str = "full"  # or "diagonal", a smaller model, faster beyond 8 channels
     start: str = "auto"  # what the spatial covariances begin from, see nmfcore.spatial.Start
     doa: Mapping[str, tuple[float, float]] | None = None  # azimuth and elevation in degrees, by source
     reverberation: float = 0.3  # power of the diffuse part of an initial covariance; the direct part has 1

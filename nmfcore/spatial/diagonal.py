@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfcore.backends.reference import from_planes
+from nmfcore.spatial.averaging import local_covariance
 from nmfcore.spatial.covariances import loaded, regularized
 
 Array = NDArray[Any]
@@ -40,6 +42,8 @@ class Diagonal:
         if np.isinf(evidence).any():
             raise ValueError("prior=inf needs covariance='full'; give a finite number of frames.")
         self.X = np.ascontiguousarray(np.moveaxis(X, 0, 1))  # (F, I, N)
+        # x xᴴ as real planes: their weighted sums for all rows of Q are one real product per bin.
+        self.planes = np.moveaxis(local_covariance(X, (1, 1)), 0, -1)  # (F, N, I²)
         self.anchor, self.evidence, self.regularization = anchor, evidence, regularization
         self.real = X.real.dtype
         self.Q: NDArray[Any]
@@ -103,14 +107,15 @@ class Diagonal:
     def _move_transform(self, v: Array) -> None:
         channels, frames = self.X.shape[1:]
         inverse = 1 / self._model(v)
-        conjugate = np.conj(np.swapaxes(self.X, -1, -2))  # (F, N, I)
+        sums = np.moveaxis(inverse @ self.planes, -1, 0)  # (I², F, I)
+        statistics = from_planes(sums.astype(np.float64))  # (F, I, I, I): of each row of Q
         anchored = self.evidence.any()
         seen, anchor = self._seen() if anchored else (np.zeros(()), self.anchor)
         for m in range(channels):
-            V = ((self.X * inverse[:, m : m + 1]) @ conjugate).astype(np.complex128)
+            V = statistics[:, m]
             if anchored:
-                V += np.sum((seen[..., None] / self.g[:, :, m, None, None]) * anchor, axis=0)
-            V /= frames + self.evidence.sum()
+                V = V + np.sum((seen[..., None] / self.g[:, :, m, None, None]) * anchor, axis=0)
+            V = V / (frames + self.evidence.sum())
             trace = np.maximum(np.trace(V, axis1=-2, axis2=-1).real[:, None, None] / channels, 1e-10)
             V = loaded(V / trace, self.regularization) * trace
             column = np.linalg.solve(self.Q @ V, np.eye(channels)[:, m : m + 1].astype(complex))[..., 0]  # (F, I)

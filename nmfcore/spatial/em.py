@@ -132,7 +132,7 @@ def fit(
         resume: an earlier fit to go on from. Its R and patterns are taken, and for a mixture of the same size its
             variances and activations too: EM goes on where it ended. R, if given, is then what `prior` draws to.
         covariance: ``"full"``, or ``"diagonal"``: jointly diagonalised (:mod:`nmfcore.spatial.diagonal`), fewer
-            parameters, and faster from about 8 channels on.
+            parameters, and faster beyond 8 channels (three times at 16).
         update: of R, ``"em"``, or for ``"joint"`` ``"mm"``: majorisation–minimisation of R too, as in multichannel NMF
             (Sawada et al. 2013); each iteration costs more, and the likelihood rises faster in the end.
         lam: weight λ of group sparsity; None is 10 with a dictionary (P2), 0 without.
