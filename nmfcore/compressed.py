@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.layout import V_AT, Form, Table, working_dtype
+from nmfcore.layout import V_AT, Form, Table, namespace, working_dtype
 
 
 def is_sparse(value: Any) -> bool:
@@ -77,6 +77,25 @@ class Compressed:
                 f"beta={beta:g} is infinite at the zeros of a sparse V; use a positive beta, or add a small constant "
                 "to V and give it as a dense array."
             )
+
+    @property
+    def home(self) -> Any:
+        """The module of the arrays inside: NumPy, or CuPy."""
+        return namespace(self.columns[0].data)
+
+    def to(self, xp: Any) -> "Compressed":
+        """In host memory (NumPy) or on the device (CuPy)."""
+        if xp is self.home:
+            return self
+        if xp is np:
+            return replace(self, columns=tuple(piece.get() for piece in self.columns))
+        import cupyx
+
+        return replace(self, columns=tuple(cupyx.scipy.sparse.csc_matrix(piece) for piece in self.columns))
+
+    def peaks(self) -> NDArray[np.float64]:
+        """The largest entry of each matrix."""
+        return np.array([float(piece.data.max()) if piece.nnz else 0.0 for piece in self.columns])
 
     def pieces(self) -> list[Any]:
         return list(self.columns)

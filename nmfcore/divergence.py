@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfcore.layout import as_array
+
 LARGEST = 1e300  # what overflows counts as this: a sum of some is still a number
 NAMES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 
@@ -73,8 +75,7 @@ def elementwise(v: NDArray[Any], lam: NDArray[Any], beta: float) -> NDArray[np.f
     >>> elementwise(np.array([0.0, 1.0]), np.array([1.0, 2.0]), 1.0).round(4)
     array([1.    , 0.3069])
     """
-    v = np.asarray(v, np.float64)
-    lam = np.asarray(lam, np.float64)
+    v, lam = as_array(v, np.float64), as_array(lam, np.float64)
     if beta == 2:
         return 0.5 * (v - lam) ** 2
     if beta == 1:

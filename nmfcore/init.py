@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfcore.layout import on_device
+
 Array = NDArray[Any]
 METHODS = ("random", "nndsvd", "nndsvda", "nndsvdar")
 
@@ -35,7 +37,7 @@ def initial_factors(
         raise ValueError(
             f"init={method!r} needs n_components ≤ min(F, N) = {min(V.shape)}, got {rank}; use init='random'."
         )
-    left, values, right = _leading_singular(V, rank, rng) if singular is None else singular
+    left, values, right = _leading_singular(V.get() if on_device(V) else V, rank, rng) if singular is None else singular
     W, H = np.zeros((V.shape[0], rank)), np.zeros((rank, V.shape[1]))
     for k in range(rank):
         parts = [(np.maximum(s * left[:, k], 0), np.maximum(s * right[k], 0)) for s in (1, -1)]

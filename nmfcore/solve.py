@@ -21,6 +21,7 @@ from nmfcore.compressed import Compressed, is_sparse, number
 from nmfcore.divergence import as_beta, as_exponent, level_floor
 from nmfcore.init import initial_factors
 from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, F, Half, K, Matrices, N, Table
+from nmfcore.parts import in_parts
 from nmfcore.penalties import L1, L2, Penalty
 
 Array = NDArray[Any]
@@ -51,6 +52,7 @@ class Result:
 
 
 @any_kind
+@in_parts
 def nmf(
     V: ArrayLike | Sequence[ArrayLike],
     n_components: int | Sequence[int] | None = None,
@@ -104,7 +106,8 @@ def nmf(
         normalize: keep columns of W at sum 1, their scale moved into H, after every iteration; of the components
             that are free in both factors.
         acceleration: ``"extrapolation"`` gives the updates momentum (:mod:`nmfcore.acceleration`): the same objective
-            in about half the iterations. Still monotone from check to check; not with `normalize`.
+            in about half the iterations. Still monotone from check to check; not with
+            `normalize` or ``solver="cd"``.
         n_iter: the most iterations.
         tol: a problem stops by itself once ten iterations (`check_every`) lower its objective by less than
             `tol` times its first one. 0 never stops. A function of the first, the previous and the present
@@ -113,8 +116,9 @@ def nmf(
         n_restarts: independent random starts of each problem, run as one batch; the best is returned.
         shuffle: with ``solver="cd"``, visit the components in a random order.
         seed: an integer or Generator; the same seed gives the same result on the same backend.
-        device: ``"auto"`` or ``"cpu"``.
-        backend: ``"auto"``, ``"native"``, ``"jit"`` or ``"reference"``.
+        device: ``"cpu"``, ``"cuda"``, or ``"auto"``: where V is, but a large job goes to a GPU that is present.
+        backend: ``"auto"``, ``"native"``, ``"jit"``, ``"reference"``, ``"cuda"``, or ``"cuda:fp32"``,
+            ``"cuda:tf32x3"``, ``"cuda:tf32"``: the GPU with a precision of one's choice.
         dtype: of the computation: float32 or float64. None keeps float32, anything else becomes float64.
         callback: called as ``callback(iteration, objectives)`` at every check; a true answer stops the loop.
 
@@ -146,7 +150,7 @@ def nmf(
         if penalty.factor not in ("W", "H"):
             raise ValueError(f"penalties: factor={penalty.factor!r} of {penalty!r} must be 'W' or 'H'.")
     _check_solver(solver, beta, weights, penalties, tol, acceleration)
-    engine: Any = backends.get(backend, device)
+    engine: Any = backends.get(backend, device, V[0] if isinstance(V, (list, tuple)) and len(V) else V)
     wanted = _dtype(dtype)
     if engine.name == "reference":
         wanted = np.dtype(np.float64)
@@ -178,23 +182,27 @@ def nmf(
     table = layout.make_table(given.shapes, ranks, n_restarts)
     if isinstance(given, Compressed):
         number(table, n_restarts)
-    peak = np.repeat([float(piece.max()) for piece in given.pieces()], n_restarts)
+    elif backend == "auto" and device == "auto":
+        engine = backends.for_job(engine, float(n_iter) * float(table[:, [F, N, K]].astype(float).prod(1).sum()))
+    peak = np.repeat(given.peaks(), n_restarts)
     scale = _rescaling(peak, beta, given.flat.dtype, penalties)
     if scale is not None:
         given = given.times(scale[::n_restarts])
 
     rng = seed if isinstance(seed, np.random.RandomState) else np.random.default_rng(seed)
+    # The start is made in host memory, unless it was given on the device.
+    place = layout.namespace(start_w[0]) if start_w and start_h and layout.on_device(start_h[0]) else np
     state = _State(
         table=table,
-        Wt=np.empty(int(np.sum(table[:, K] * table[:, F])), given.flat.dtype),
-        H=np.empty(int(np.sum(table[:, K] * table[:, N])), given.flat.dtype),
+        Wt=place.empty(int(np.sum(table[:, K] * table[:, F])), given.flat.dtype),
+        H=place.empty(int(np.sum(table[:, K] * table[:, N])), given.flat.dtype),
     )
     pieces = given.pieces()
     for b in range(len(table)):
         source = b // n_restarts
         w, h = state.factors(b)
-        w0 = None if start_w is None else np.asarray(start_w[source], np.float64)
-        h0 = None if start_h is None else np.asarray(start_h[source], np.float64)
+        w0 = None if start_w is None else layout.placed(start_w[source], place).astype(np.float64)
+        h0 = None if start_h is None else layout.placed(start_h[source], place).astype(np.float64)
         if w0 is None or h0 is None:
             drawn_w, drawn_h = initial_factors(pieces[source], w.shape[0], init, rng)
             w0 = drawn_w if w0 is None else w0 * (1 if scale is None else scale[b])
@@ -208,13 +216,18 @@ def nmf(
                 raise ValueError(f"{name} must be finite and nonnegative.")
         w[...], h[...] = w0.T, h0
 
+    # From here on everything lies where the backend works; what comes back goes where V came from.
+    home, xp = given.home, engine.xp
+    given = given.to(xp)
+    entry_weights = None if entry_weights is None else entry_weights.to(xp)
+    state = _State(table, layout.placed(state.Wt, xp), layout.placed(state.H, xp))
     floor = level_floor(peak * (1 if scale is None else scale), beta, given.flat.dtype)
     sides = (
         _Side(engine, "H", given, entry_weights, free_h, table, penalties),
         _Side(engine, "W", given, entry_weights, free_w, table, penalties),
     )
 
-    movable = [_as_slice(w & h) for w, h in zip(sides[1].free, sides[0].free, strict=True)]
+    movable = [_as_slice(w & h, xp) for w, h in zip(sides[1].free, sides[0].free, strict=True)]
 
     def objective(active: NDArray[np.intp]) -> NDArray[np.float64]:
         rows = table[active]
@@ -242,11 +255,12 @@ def nmf(
         engine = busy[0].engine = FixedPatterns(engine)
     iteration = 0
     while iteration < n_iter:
+        # Coordinate descent looks at its own pace after every iteration.
         steps = 1 if solver == "cd" else min(check_every - iteration % check_every, n_iter - iteration)
         iteration += steps
+        settled = np.zeros(len(active), bool)
         momentum = None if speed is None else speed.momentum(steps, active)
         halves = [side.half(state, speed) for side in busy]
-        settled = np.zeros(len(active), bool)
         if solver == "cd":
             pace = np.zeros(len(active))
             for side, half in zip(busy, halves, strict=True):
@@ -288,11 +302,14 @@ def nmf(
 
     final = objective(np.arange(len(table)))
     best = final.reshape(-1, n_restarts).argmin(1) + np.arange(0, len(table), n_restarts)
+    state = _State(table, layout.placed(state.Wt, home), layout.placed(state.H, home))
     chosen = [state.factors(int(b)) for b in best]
     unscale = np.ones(len(table)) if scale is None else 1 / scale
     pack = given.form.pack
     return Result(
-        W=pack([np.ascontiguousarray(w.T) * w.dtype.type(unscale[b]) for (w, _), b in zip(chosen, best, strict=True)]),
+        W=pack(
+            [home.ascontiguousarray(w.T) * w.dtype.type(unscale[b]) for (w, _), b in zip(chosen, best, strict=True)]
+        ),
         H=pack([h.copy() for _, h in chosen]),
         objective=pack([float(value) for value in _at_level(final, unscale, beta)[best]]),
         n_iter=pack([int(done[b]) for b in best]),
@@ -336,14 +353,14 @@ class _Side:
         self.penalties = [penalty for penalty in penalties if penalty.factor == factor]
         self.table = table.copy() if factor == "H" else layout.transposed(table)
         self.free = [_free_mask(free, int(rank), f"free_{factor.lower()}") for rank in table[:, K]]
-        self.kept: list[tuple[int, NDArray[np.bool_]]] = []  # fixed rows inside K0:K1 of a problem
+        self.kept: list[tuple[int, Array]] = []  # fixed rows inside K0:K1 of a problem
         for b, row in enumerate(self.table):
             mask = self.free[b]
             used = np.flatnonzero(mask)
             row[K0], row[K1] = (used[0], used[-1] + 1) if len(used) else (0, 0)
             fixed = ~mask[row[K0] : row[K1]]
             if fixed.any():
-                self.kept.append((b, fixed))
+                self.kept.append((b, engine.xp.asarray(np.flatnonzero(fixed))))
         self.idle = bool((self.table[:, K0] == self.table[:, K1]).all())
         if factor == "W" and not self.idle:
             # A transposed copy once, instead of strided reads in every iteration.
@@ -411,7 +428,7 @@ class _Side:
             if all(part[which] is None for part in parts):
                 sums.append(None)
                 continue
-            flat = np.zeros(size, H.dtype)
+            flat = self.engine.xp.zeros(size, H.dtype)
             for part in parts:
                 row, value = part[0], part[which]
                 if value is not None:
@@ -421,12 +438,12 @@ class _Side:
         return sums[0], sums[1], per_row
 
 
-def _as_slice(mask: NDArray[np.bool_]) -> slice | NDArray[np.bool_]:
-    """The rows of a mask as a slice where they are neighbours: indexing then copies nothing."""
+def _as_slice(mask: NDArray[np.bool_], xp: Any) -> slice | Array:
+    """The rows of a mask as a slice where they are neighbours: indexing then copies nothing. Else their numbers."""
     used = np.flatnonzero(mask)
     if len(used) and used[-1] - used[0] + 1 == len(used):
         return slice(int(used[0]), int(used[-1]) + 1)
-    return mask
+    return xp.asarray(used)
 
 
 def _at_level(value: NDArray[np.float64], unscale: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
@@ -435,7 +452,7 @@ def _at_level(value: NDArray[np.float64], unscale: NDArray[np.float64], beta: fl
         return np.minimum(np.minimum(value, np.finfo(float).max) * unscale**beta, np.finfo(float).max)
 
 
-def _normalize(state: _State, movable: list[slice | NDArray[np.bool_]], active: NDArray[np.intp]) -> None:
+def _normalize(state: _State, movable: list[slice | Array], active: NDArray[np.intp]) -> None:
     """Columns of W to sum 1, their scale into H, where both may move; WH does not change."""
     for b in active.tolist():
         wt, h = state.factors(b)

@@ -1,7 +1,8 @@
 """Backends: a handful of primitives over batches, each in one file; everything above is written once for all.
 
 `reference` is NumPy in float64 and the oracle of every test, `native` the compiled kernels, `jit` the Numba
-kernels that take over where no compiler was. See :class:`Backend` for what a backend offers.
+kernels that take over where no compiler was, `cuda` the kernels for NVIDIA GPUs (``"cuda:fp32"``, ``"cuda:tf32x3"``
+and ``"cuda:tf32"`` choose its precision). See :class:`Backend` for what a backend offers.
 """
 
 import warnings
@@ -13,7 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.layout import Array, Half, Table
+from nmfcore.backends import cuda
+from nmfcore.layout import Array, Half, Table, on_device
 
 PREFERENCE = ("native", "jit", "reference")
 _warned = False
@@ -23,6 +25,7 @@ class Backend(Protocol):
     """The seam. Buffers are flat and C-contiguous, `table` says where each problem lies (:mod:`nmfcore.layout`)."""
 
     name: str
+    xp: Any  # numpy or cupy: where the arrays lie, and what else is done to them
 
     def split_gradient(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
@@ -111,21 +114,40 @@ class Backend(Protocol):
 
 
 def available() -> list[str]:
-    """Names of the backends that work here, the preferred one first.
+    """Names of the backends that work here, the preferred one for the CPU first.
 
     >>> "reference" in available()
     True
     """
+    found = _for_cpu()
+    return [*found[:-1], *(["cuda"] if cuda.present() else []), found[-1]]
+
+
+def _for_cpu() -> list[str]:
+    """Asks for no GPU: that would import CuPy."""
     needs = {"native": "nmfcore._native", "jit": "numba", "reference": "numpy"}
     return [name for name in PREFERENCE if find_spec(needs[name]) is not None]
 
 
-def get(name: str = "auto", device: str = "auto") -> Backend:
-    """The backend of that name; `"auto"` is the fastest one that works on the device."""
+def get(name: str = "auto", device: str = "auto", data: Any = None) -> Backend:
+    """The backend of that name; `"auto"` is the fastest one on the device, and the device is where `data` is."""
     global _warned
-    if device not in ("auto", "cpu"):
-        raise ValueError(f"device={device!r} is not available in this version; use 'auto' or 'cpu'.")
-    found = available()
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device={device!r} is not known; use 'auto', 'cpu' or 'cuda'.")
+    kind, _, precision = name.partition(":")
+    if kind == "cuda" or (name == "auto" and (device == "cuda" or (device == "auto" and on_device(data)))):
+        if device == "cpu":
+            raise ValueError(f"backend={name!r} does not work on device='cpu'; leave one of them out.")
+        if not cuda.present():
+            raise ValueError(
+                f"{'backend' if kind == 'cuda' else 'device'}={name if kind == 'cuda' else device!r} is not available: "
+                "CuPy finds no NVIDIA GPU of compute capability 8.0 or newer. Install nmfcore[cuda] on a machine that "
+                "has one, or use device='cpu'."
+            )
+        return cuda.backend(precision or "auto")
+    if device == "cuda":
+        raise ValueError(f"backend={name!r} works on the CPU; with device='cuda' leave it out.")
+    found = _for_cpu()
     if name == "auto":
         name = found[0]
         if name != "native" and not _warned:
@@ -137,7 +159,14 @@ def get(name: str = "auto", device: str = "auto") -> Backend:
                 stacklevel=3,
             )
     if name not in found:
-        raise ValueError(f"backend={name!r} is not available here; found: {found}.")
+        raise ValueError(f"backend={name!r} is not available here; found: {available()}.")
     module: Any = import_module(f"nmfcore.backends.{name}")
     backend: Backend = module.BACKEND
     return backend
+
+
+def for_job(engine: Backend, multiply_adds: float) -> Backend:
+    """The same backend, or the one of a GPU that is present where so much work is done faster there."""
+    if multiply_adds >= cuda.settings()["gpu_from_multiply_adds"] and cuda.present():
+        return cuda.backend()
+    return engine

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, Array, F, Half, K, N, Table, view, views
+from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, Array, F, Half, K, N, Table, namespace, view, views
 
 
 def scale(table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
@@ -66,8 +66,9 @@ def extrapolate(half: Half, momentum: Array) -> None:
     limits = np.finfo(half.H.dtype)
     for row, power in zip(half.table.tolist(), momentum.tolist(), strict=True):
         h, last = (view(flat, row[H_AT], row[K], row[N]) for flat in (half.H, half.last))
+        some = (h > 0) & (last > 0)
         with np.errstate(over="ignore", under="ignore"):
-            step = np.divide(h, last, out=np.ones_like(h), where=(h > 0) & (last > 0))
+            step = np.where(some, h / np.where(some, last, 1), 1)
             last[...] = h
             h *= np.clip(step, limits.tiny, limits.max) ** power
         np.minimum(h, limits.max, out=h)
@@ -89,14 +90,24 @@ def coordinate_update(
     moved = np.zeros(len(table))
     for b, (row, wtv, order) in enumerate(zip(table.tolist(), cross, orders, strict=True)):
         wt, h = view(Wt, row[W_AT], row[K], row[F]), view(H, row[H_AT], row[K], row[N])
-        gram = wt @ wt.T
-        gram.flat[:: len(gram) + 1] += l2
+        gram = wt @ wt.T + l2 * namespace(wt).eye(len(wt), dtype=wt.dtype)
         diagonal = gram.diagonal()
-        inverse = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > least)
+        some = diagonal > least
+        inverse = np.where(some, 1 / np.where(some, diagonal, 1), 0).astype(diagonal.dtype)
         if l1:
             wtv -= H.dtype.type(l1)
         moved[b] = sweep(h, gram, wtv, inverse, order)
     return moved
+
+
+def coordinate_sweep(H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
+    """The sweep of :class:`nmfcore.backends.Backend`, a row at a time."""
+    violation = 0.0
+    for k in order.tolist():
+        slope = gram[k] @ H - cross[k]
+        violation += float(np.abs(np.where(H[k] > 0, slope, np.minimum(slope, 0))).sum())
+        H[k] = np.maximum(H[k] - slope * inverse[k], 0)
+    return violation
 
 
 def sparse_gradient(v: Any, wt: Array, h: Array, floor: float | None = None) -> Array:

@@ -18,7 +18,7 @@ class FixedPatterns:
 
     def __init__(self, engine: Any) -> None:
         self.engine = engine
-        self.name = engine.name
+        self.name, self.xp = engine.name, engine.xp
         self._neg: Array | None = None
         self._grams: dict[int, Array] = {}  # by W_AT
 

@@ -34,6 +34,7 @@ class Jit:
     """The Numba backend; see :class:`nmfcore.backends.Backend` for what each method computes."""
 
     name = "jit"
+    xp: Any = np
 
     def split_gradient(
         self,

@@ -21,6 +21,7 @@ class Native:
     """Fused C++ kernels, with the instruction set chosen at run time; see :class:`nmfcore.backends.Backend`."""
 
     name = "native"
+    xp: Any = np
 
     def split_gradient(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None

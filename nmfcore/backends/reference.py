@@ -15,6 +15,7 @@ class Reference:
     """Formulas without any thought of speed; see :class:`nmfcore.backends.Backend`."""
 
     name = "reference"
+    xp: Any = np
 
     def split_gradient(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
@@ -76,12 +77,7 @@ class Reference:
         return out
 
     def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
-        violation = 0.0
-        for k in order:
-            slope = gram[k] @ H - cross[k]
-            violation += float(np.abs(np.where(H[k] > 0, slope, np.minimum(slope, 0))).sum())
-            H[k] = np.maximum(H[k] - slope * inverse[k], 0)
-        return violation
+        return composed.coordinate_sweep(H, gram, cross, inverse, order)
 
     def coordinate_update(
         self, table: Table, V: Array, Wt: Array, H: Array, orders: list[Any], l1: float, l2: float

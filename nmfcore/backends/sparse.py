@@ -22,7 +22,7 @@ class Sparse:
 
     def __init__(self, engine: Backend) -> None:
         self.engine = engine
-        self.name = engine.name
+        self.name, self.xp = engine.name, engine.xp
 
     def split_gradient(
         self, table: Table, V: Compressed, Wt: Array, H: Array, beta: float, floor: Array, weights: None = None

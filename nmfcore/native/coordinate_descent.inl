@@ -10,7 +10,7 @@
 constexpr int64_t SMALL_SWEEP = 1 << 26;
 
 // The rows of G that a block of the order needs, as [block][r][ROWS]; zeros beyond the end of the order.
-template <typename T> static void pack_gram(const SweepJob<T> &job, int64_t block, T *out) {
+template <typename T> static void pack_rows(const SweepJob<T> &job, int64_t block, T *out) {
     for (int64_t r = 0; r < job.K; ++r)
         for (int i = 0; i < ROWS; ++i) {
             const int64_t at = block * ROWS + i;
@@ -60,7 +60,7 @@ template <typename T> static double coordinate_sweep(const SweepJob<T> &job) {
     Scratch common(blocks * ROWS * job.K * int64_t(sizeof(T))), each(panels * int64_t(sizeof(double)));
     T *packed = static_cast<T *>(common.memory);
     double *by_panel = static_cast<double *>(each.memory);
-    for (int64_t b = 0; b < blocks; ++b) pack_gram(job, b, packed + b * ROWS * job.K);
+    for (int64_t b = 0; b < blocks; ++b) pack_rows(job, b, packed + b * ROWS * job.K);
     const int threads = job.N * job.K * job.count < SMALL_SWEEP || panels < 2 ? 1 : job.threads;
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {

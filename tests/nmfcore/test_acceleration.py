@@ -61,7 +61,7 @@ def test_momentum_of_every_backend(engine: Backend, count: int, dtype: type, rng
     for backend in (engine, backends.get("reference")):
         h, before = (array.astype(dtype if backend is engine else float) for array in (H, last))
         half = layout.Half(table, V.astype(h.dtype), Wt.astype(h.dtype), h, None, before)
-        backend.sweeps(3, [half], 1.0, np.zeros(count), 1.0, momentum)
+        backend.sweeps(3, [half], 1.0, np.full(count, 1e-12), 1.0, momentum)
         results.append((h, before))
     for got, want in zip(*results, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-4 if dtype == np.float32 else 1e-10)
