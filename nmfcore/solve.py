@@ -15,7 +15,7 @@ from nmfcore import backends, layout
 from nmfcore.divergence import as_beta, as_exponent
 from nmfcore.init import initial_factors
 from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, F, Half, K, Matrices, N, Table
-from nmfcore.penalties import Penalty
+from nmfcore.penalties import Exact, Learning, Penalty, Started
 
 Array = NDArray[Any]
 Callback = Callable[[int, NDArray[np.float64]], Any]
@@ -32,6 +32,7 @@ class Result:
         n_iter: iterations done on each problem.
         status: ``"converged"`` (relative decrease below `tol`), ``"max_iter"`` or ``"stopped"`` (by the callback).
         history: (iteration, objectives of all problems) at every check; the loop checks only with a `tol` or callback.
+        penalties: those of each problem, in a flat tuple over problems; with what they learned, as a regression's A.
     """
 
     W: Any
@@ -40,6 +41,7 @@ class Result:
     n_iter: Any
     status: Any
     history: tuple[tuple[int, NDArray[np.float64]], ...]
+    penalties: tuple[tuple[Penalty, ...], ...] = ()
 
 
 def nmf(
@@ -172,9 +174,10 @@ def nmf(
     least = 1e-30 if given.flat.dtype == np.float32 else 1e-70
     floor = np.maximum(peak * (1 if scale is None else scale) * (1e-14 if beta < 1 else 1e-20), least)
     sides = (
-        _Side(engine, "H", given, entry_weights, free_h, table, penalties),
-        _Side(engine, "W", given, entry_weights, free_w, table, penalties),
+        _Side(engine, "H", given, entry_weights, free_h, table),
+        _Side(engine, "W", given, entry_weights, free_w, table),
     )
+    bound = _start(penalties, state, sides, n_restarts)
 
     movable = [_as_slice(w & h) for w, h in zip(sides[1].free, sides[0].free, strict=True)]
 
@@ -182,9 +185,9 @@ def nmf(
         rows = table[active]
         u = None if entry_weights is None else entry_weights.flat
         value = engine.divergence(rows, given.flat, state.Wt, state.H, beta, floor[active], u)
-        for penalty in penalties:
-            which = 1 if penalty.factor == "H" else 0
-            value += [penalty.value(state.factors(int(b))[which]) for b in active]
+        for at, b in enumerate(active.tolist()):
+            wt, h = state.factors(b)
+            value[at] += sum(penalty.value(h if penalty.factor == "H" else wt) for penalty in bound[b])
         return value
 
     active = np.arange(len(table))
@@ -239,6 +242,7 @@ def nmf(
         n_iter=pack([int(done[b]) for b in best]),
         status=pack([str(status[b]) for b in best]),
         history=tuple((i, value[best] * unscale[best] ** beta) for i, value in history),
+        penalties=tuple(bound[b] for b in best),
     )
 
 
@@ -270,11 +274,9 @@ class _Side:
         weights: Matrices | None,
         free: Any,
         table: Table,
-        penalties: Sequence[Penalty],
     ) -> None:
         self.engine = engine
         self.factor = factor
-        self.penalties = [penalty for penalty in penalties if penalty.factor == factor]
         self.table = table.copy() if factor == "H" else layout.transposed(table)
         self.free = [_free_mask(free, int(rank), f"free_{factor.lower()}") for rank in table[:, K]]
         self.kept: list[tuple[int, NDArray[np.bool_]]] = []  # fixed rows inside K0:K1 of a problem
@@ -293,15 +295,27 @@ class _Side:
         self.V = given.flat
         self.weights = None if weights is None else weights.flat
 
+    def attach(self, bound: Sequence[tuple[Penalty, ...]]) -> None:
+        """Take the penalties of each problem that act on this factor."""
+        self.penalties = [[one for one in each if one.factor == self.factor] for each in bound]
+        self.exact = [[one for one in each if isinstance(one, Exact)] for each in self.penalties]
+        self.learning = [[one for one in each if isinstance(one, Learning)] for each in self.penalties]
+        if any(len(each) > 1 for each in self.exact):
+            names = " and ".join(type(one).__name__ for one in self.exact[0])
+            raise ValueError(f"penalties: {names} each make the update of {self.factor} themselves; give one of them.")
+        if any(self.exact) and not self.idle:  # which moves all rows
+            self.table[:, K0], self.table[:, K1] = 0, self.table[:, K]
+            self.kept = [(b, ~mask) for b, mask in enumerate(self.free) if not mask.all()]
+
     def select(self, active: NDArray[np.intp], floor: Array) -> None:
         """Go on with these problems alone."""
-        self.active = self.table[active]
+        self.problems, self.active = active, self.table[active]
         self.floor = floor[active]
 
     @property
     def interrupts(self) -> bool:
         """Whether something has to be done between two updates."""
-        return bool(self.penalties or self.kept)
+        return bool(any(self.penalties) or self.kept)
 
     def half(self, state: _State) -> Half:
         """The update of the factor as half of a sweep."""
@@ -319,9 +333,18 @@ class _Side:
             neg, pos = self.engine.split_gradient(table, V, Wt, H, beta, self.floor, weights)
             neg += 0 if add_neg is None else add_neg
             pos += 0 if add_pos is None else add_pos
-            self.engine.scale(table, H, neg, pos, gamma)
+            if any(self.exact):
+                for b in self.problems.tolist():
+                    h, *parts = (self._rows(flat, b) for flat in (H, neg, pos))
+                    self.exact[b][0].update(h, *parts, beta, gamma)
+            else:
+                self.engine.scale(table, H, neg, pos, gamma)
         for b, fixed, rows in saved:
             self._rows(H, b)[fixed] = rows
+        for b in self.problems.tolist() if any(self.learning) else ():
+            row = self.table[b].tolist()
+            for penalty in self.learning[b]:
+                penalty.advance(layout.view(H, row[H_AT], row[K], row[N]))
 
     def _rows(self, H: Array, b: int) -> Array:
         row = self.table[b].tolist()
@@ -329,13 +352,13 @@ class _Side:
 
     def _penalties(self, H: Array) -> tuple[Array | None, Array | None, bool]:
         """What all penalties add to the two parts: one value per row where they can, else one per entry."""
-        if not self.penalties:
+        if not any(self.penalties):
             return None, None, True
         parts = []
-        for row in self.active.tolist():
+        for b, row in zip(self.problems.tolist(), self.active.tolist(), strict=True):
             h = layout.view(H, row[H_AT], row[K], row[N])
-            parts += [(row, *penalty.split(h)) for penalty in self.penalties]
-        per_row = all(part is None or part.shape[1] == 1 for _, *both in parts for part in both)
+            parts += [(row, *penalty.split(h)) for penalty in self.penalties[b]]
+        per_row = not any(self.exact) and all(part is None or part.shape[1] == 1 for _, *both in parts for part in both)
         size = int(self.table[:, K].sum()) if per_row else len(H)
         sums: list[Array | None] = []
         for which in (1, 2):
@@ -350,6 +373,24 @@ class _Side:
                     layout.view(flat, at, row[K], width)[...] += value
             sums.append(flat)
         return sums[0], sums[1], per_row
+
+
+def _start(
+    penalties: Sequence[Penalty], state: _State, sides: tuple[_Side, _Side], n_restarts: int
+) -> list[tuple[Penalty, ...]]:
+    """The penalties of each problem; those on the scale of a factor bring the start to that scale."""
+    bound: list[tuple[Penalty, ...]] = []
+    count = len(state.table)
+    for b in range(count):
+        wt, h = state.factors(b)
+        fixed = [(factor, ~side.free[b], factor[~side.free[b]]) for side, factor in zip(sides, (h, wt), strict=True)]
+        given = (b // n_restarts, count // n_restarts, wt, h)
+        bound.append(tuple(one.start(*given) if isinstance(one, Started) else one for one in penalties))
+        for factor, rows, values in fixed:
+            factor[rows] = values
+    for side in sides:
+        side.attach(bound)
+    return bound
 
 
 def _as_slice(mask: NDArray[np.bool_]) -> slice | NDArray[np.bool_]:
