@@ -15,7 +15,7 @@ NMFCORE = (
     ("_native", "divergence", "layout", "masks", "metrics", "transform"),
     ("backends",),
     ("init", "penalties"),
-    ("solve",),
+    ("online", "solve"),
     ("models", "spatial"),
     ("_info",),
     ("",),
