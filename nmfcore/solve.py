@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from nmfcore import backends, layout
-from nmfcore.divergence import as_beta, as_exponent
+from nmfcore.divergence import as_beta, as_exponent, mm_exponent
 from nmfcore.init import initial_factors
 from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, F, Half, K, Matrices, N, Table
-from nmfcore.penalties import Exact, Learning, Penalty, Started
+from nmfcore.penalties import Divergent, Exact, Learning, Penalty, Started
 
 Array = NDArray[Any]
 Callback = Callable[[int, NDArray[np.float64]], Any]
@@ -54,7 +54,7 @@ def nmf(
     free_w: Any = True,
     free_h: Any = True,
     weights: Any = None,
-    penalties: Sequence[Penalty] = (),
+    penalties: Sequence[Penalty | Started] = (),
     init: str = "random",
     exponent: float | str = "mm",
     normalize: bool = False,
@@ -62,6 +62,7 @@ def nmf(
     tol: float = 0.0,
     check_every: int = 10,
     n_restarts: int = 1,
+    keep: str = "best",
     seed: int | np.random.Generator | None = None,
     device: str = "auto",
     backend: str = "auto",
@@ -92,6 +93,8 @@ def nmf(
         tol: a problem stops by itself once ten iterations (`check_every`) lower its objective by less than
             `tol` times its first one. 0 never stops.
         n_restarts: independent random starts of each problem, run as one batch; the best is returned.
+        keep: ``"best"``, or ``"all"`` for every restart: what is returned then has an axis (n_restarts, …) first, for
+            each problem.
         seed: an integer or Generator; the same seed gives the same result on the same backend.
         device: ``"auto"`` or ``"cpu"``.
         backend: ``"auto"``, ``"native"``, ``"jit"`` or ``"reference"``.
@@ -118,6 +121,8 @@ def nmf(
     check_counts(n_iter=n_iter, check_every=check_every, n_restarts=n_restarts)
     if not tol >= 0:
         raise ValueError(f"tol={tol!r} must be ≥ 0.")
+    if keep not in ("best", "all"):
+        raise ValueError(f"keep={keep!r} must be 'best' or 'all'.")
     for penalty in penalties:
         if penalty.factor not in ("W", "H"):
             raise ValueError(f"penalties: factor={penalty.factor!r} of {penalty!r} must be 'W' or 'H'.")
@@ -209,7 +214,8 @@ def nmf(
         else:
             for _ in range(steps):
                 for side in busy:
-                    side.update(state, beta, gamma)
+                    joint = mm_exponent(beta, *side.betas) if exponent == "mm" else gamma
+                    side.update(state, beta, joint)
                 if normalize:
                     _normalize(state, movable, active)
         if not watch:
@@ -231,18 +237,25 @@ def nmf(
             break
 
     final = objective(np.arange(len(table)))
-    best = final.reshape(-1, n_restarts).argmin(1) + np.arange(0, len(table), n_restarts)
-    chosen = [state.factors(int(b)) for b in best]
+    groups = np.arange(len(table)).reshape(-1, n_restarts)
+    if keep == "best":
+        groups = groups[np.arange(len(groups)), final[groups].argmin(1)][:, None]
     unscale = np.ones(len(table)) if scale is None else 1 / scale
-    pack = given.form.pack
+
+    def pack(of: Callable[[int], Any]) -> Any:
+        """What `of` gives for each problem's chosen restart, or for all of them, in the form of V."""
+        pieces = [[of(b) for b in group] for group in groups.tolist()]
+        return given.form.pack([piece[0] if keep == "best" else np.stack(piece) for piece in pieces])
+
+    chosen = groups.reshape(-1)
     return Result(
-        W=pack([np.ascontiguousarray(w.T) * w.dtype.type(unscale[b]) for (w, _), b in zip(chosen, best, strict=True)]),
-        H=pack([h.copy() for _, h in chosen]),
-        objective=pack([float(final[b] * unscale[b] ** beta) for b in best]),
-        n_iter=pack([int(done[b]) for b in best]),
-        status=pack([str(status[b]) for b in best]),
-        history=tuple((i, value[best] * unscale[best] ** beta) for i, value in history),
-        penalties=tuple(bound[b] for b in best),
+        W=pack(lambda b: np.ascontiguousarray(state.factors(b)[0].T) * given.flat.dtype.type(unscale[b])),
+        H=pack(lambda b: state.factors(b)[1].copy()),
+        objective=pack(lambda b: float(final[b] * unscale[b] ** beta)),
+        n_iter=pack(lambda b: int(done[b])),
+        status=pack(lambda b: str(status[b])),
+        history=tuple((i, value[chosen] * unscale[chosen] ** beta) for i, value in history),
+        penalties=tuple(bound[b] for b in chosen),
     )
 
 
@@ -299,6 +312,7 @@ class _Side:
         """Take the penalties of each problem that act on this factor."""
         self.penalties = [[one for one in each if one.factor == self.factor] for each in bound]
         self.exact = [[one for one in each if isinstance(one, Exact)] for each in self.penalties]
+        self.betas = {one.beta for each in self.penalties for one in each if isinstance(one, Divergent)}
         self.learning = [[one for one in each if isinstance(one, Learning)] for each in self.penalties]
         if any(len(each) > 1 for each in self.exact):
             names = " and ".join(type(one).__name__ for one in self.exact[0])
@@ -376,7 +390,7 @@ class _Side:
 
 
 def _start(
-    penalties: Sequence[Penalty], state: _State, sides: tuple[_Side, _Side], n_restarts: int
+    penalties: Sequence[Penalty | Started], state: _State, sides: tuple[_Side, _Side], n_restarts: int
 ) -> list[tuple[Penalty, ...]]:
     """The penalties of each problem; those on the scale of a factor bring the start to that scale."""
     bound: list[tuple[Penalty, ...]] = []
@@ -384,7 +398,7 @@ def _start(
     for b in range(count):
         wt, h = state.factors(b)
         fixed = [(factor, ~side.free[b], factor[~side.free[b]]) for side, factor in zip(sides, (h, wt), strict=True)]
-        given = (b // n_restarts, count // n_restarts, wt, h)
+        given = (b // n_restarts, count // n_restarts, wt, h, sides[0].engine)
         bound.append(tuple(one.start(*given) if isinstance(one, Started) else one for one in penalties))
         for factor, rows, values in fixed:
             factor[rows] = values
@@ -457,7 +471,7 @@ def _free_mask(free: Any, rank: int, name: str) -> NDArray[np.bool_]:
 
 
 def _rescaling(
-    peak: NDArray[np.float64], beta: float, dtype: np.dtype[Any], penalties: Sequence[Penalty]
+    peak: NDArray[np.float64], beta: float, dtype: np.dtype[Any], penalties: Sequence[Penalty | Started]
 ) -> NDArray[np.float64] | None:
     """Powers of two that bring extreme levels within the range of the number type, or None where none is needed.
 

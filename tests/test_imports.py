@@ -30,10 +30,14 @@ AVFRONT = (
     ("",),
     ("__main__",),
 )
-PEERS = {("spatial", "models"), ("_info", "")}
+PEERS = {("penalties", "init"), ("spatial", "models"), ("_info", "")}
 
 # Beyond the standard library and NumPy, nmfcore's modules may import only this.
-NMFCORE_THIRD_PARTY = {"nmfcore.backends.jit": {"numba"}, "nmfcore.backends.cuda": {"cupy", "cupyx"}}
+NMFCORE_THIRD_PARTY = {
+    "nmfcore.backends.cuda": {"cupy", "cupyx"},
+    "nmfcore.backends.jit": {"numba"},
+    "nmfcore.models.rank_selection": {"matplotlib", "scipy"},
+}
 
 NMFCORE_PUBLIC = {
     "nmfcore",

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from nmfcore.layout import Matrices
 from nmfcore.models.components import SourceFactors, check_frames, one_for_each, source_labels
-from nmfcore.penalties import L1, Penalty, Regression, UnitNorm
+from nmfcore.penalties import L1, Regression, UnitNorm
 from nmfcore.penalties.regression import Regressed
 from nmfcore.solve import Callback, nmf
 
@@ -113,7 +113,7 @@ def cross_modal_regression(
         fit = nmf(V, **begin, **common, callback=None if joint else callback)
         begin = {"W": fit.W, "H": fit.H}
     if joint:
-        penalties: list[Penalty] = [UnitNorm(), Regression(speeds, lam, 0.1 if mu is None else mu)]
+        penalties = (UnitNorm(), Regression(speeds, lam, 0.1 if mu is None else mu))
         fit = nmf(V, **begin, **common, penalties=penalties, callback=callback)
     activations = given.form.unpack(fit.H, "H", len(speeds))
     if joint:

@@ -9,14 +9,28 @@ from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
+from nmfcore.backends import Backend
 from nmfcore.penalties.constraints import UnitNorm, UnitSum
 from nmfcore.penalties.coupling import Coupling
 from nmfcore.penalties.group_sparsity import GroupSparsity
 from nmfcore.penalties.norms import L1, L2
 from nmfcore.penalties.regression import Regression
 from nmfcore.penalties.smoothness import Smoothness
+from nmfcore.penalties.views import CoupledView, View
 
-__all__ = ["L1", "L2", "Coupling", "GroupSparsity", "Penalty", "Regression", "Smoothness", "UnitNorm", "UnitSum"]
+__all__ = [
+    "L1",
+    "L2",
+    "CoupledView",
+    "Coupling",
+    "GroupSparsity",
+    "Penalty",
+    "Regression",
+    "Smoothness",
+    "UnitNorm",
+    "UnitSum",
+    "View",
+]
 
 
 class Penalty(Protocol):
@@ -37,7 +51,11 @@ class Penalty(Protocol):
 class Started(Protocol):
     """A penalty with data or unknowns for each problem of the batch."""
 
-    def start(self, problem: int, count: int, Wt: NDArray[Any], H: NDArray[Any]) -> Penalty:
+    @property
+    def factor(self) -> str:
+        """As of a :class:`Penalty`."""
+
+    def start(self, problem: int, count: int, Wt: NDArray[Any], H: NDArray[Any], engine: Backend) -> Penalty:
         """The penalty of one of `count` problems, given its start Wt (K, F) and H (K, N), which it may rescale."""
 
 
@@ -51,7 +69,14 @@ class Exact(Protocol):
 
 @runtime_checkable
 class Learning(Protocol):
-    """A penalty with unknowns of its own."""
+    """A penalty with unknowns of its own, or a constraint."""
 
     def advance(self, H: NDArray[Any]) -> None:
-        """Improve them, after each update of H."""
+        """After each update of H: improve the unknowns, or bring H back to where it must be."""
+
+
+@runtime_checkable
+class Divergent(Protocol):
+    """A penalty that is itself a divergence: with its β the solver finds the exponent that keeps the sum monotone."""
+
+    beta: float

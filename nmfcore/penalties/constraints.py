@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfcore.backends import Backend
+
 Array = NDArray[Any]
 
 
@@ -31,7 +33,7 @@ class UnitSum:
     def value(self, H: Array) -> float:
         return 0.0
 
-    def start(self, problem: int, count: int, Wt: Array, H: Array) -> "UnitSum":
+    def start(self, problem: int, count: int, Wt: Array, H: Array, engine: Backend) -> "UnitSum":
         _rescale(self.factor, Wt, H, _sums)
         return self
 
@@ -61,7 +63,7 @@ class UnitNorm:
     def value(self, H: Array) -> float:
         return 0.0
 
-    def start(self, problem: int, count: int, Wt: Array, H: Array) -> "UnitNorm":
+    def start(self, problem: int, count: int, Wt: Array, H: Array, engine: Backend) -> "UnitNorm":
         _rescale(self.factor, Wt, H, _norms)
         return self
 

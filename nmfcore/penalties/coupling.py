@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfcore.backends import Backend
 from nmfcore.penalties.data import matrix_of
 from nmfcore.penalties.smoothness import data_slope, positive_root, roughness, smooth_slope
 
@@ -29,8 +30,13 @@ class Coupling:
         smoothness: λ ≥ 0, of all components.
         norm: ``"l1"`` or ``"l2"`` (squared).
 
-    >>> Coupling([[1.0, 2.0]], alpha=3.0).start(0, 1, np.ones((1, 4)), np.ones((1, 2))).value(np.array([[2.0, 5.0]]))
-    1.5
+    >>> from nmfcore import nmf
+    >>> from nmfcore.penalties import UnitSum
+    >>> T = np.array([[1.0, 2, 0], [0, 1, 3]])
+    >>> V = np.array([[2.0, 1], [1, 4]]) @ T
+    >>> fit = nmf(V, 2, penalties=[UnitSum(), Coupling(T, alpha=5.0)], n_iter=100, seed=0)
+    >>> bool(np.abs(fit.H - fit.penalties[0][1].scale(fit.H) * T).max() < 1e-6)
+    True
     """
 
     target: Any
@@ -48,13 +54,7 @@ class Coupling:
         if self.factor not in ("W", "H"):
             raise ValueError(f"factor={self.factor!r} must be 'W' or 'H'.")
 
-    def split(self, H: Array) -> tuple[None, None]:
-        return None, None
-
-    def value(self, H: Array) -> float:
-        return self.start(0, 1, H, H).value(H)
-
-    def start(self, problem: int, count: int, Wt: Array, H: Array) -> "Coupled":
+    def start(self, problem: int, count: int, Wt: Array, H: Array, engine: Backend) -> "Coupled":
         rows, width = (H if self.factor == "H" else Wt).shape
         target = matrix_of(self.target, "target", problem, count)
         if target.shape[0] > rows or target.shape[1] != width:
@@ -97,20 +97,14 @@ class Coupled:
     def update(self, H: Array, neg: Array, pos: Array, beta: float, exponent: float) -> None:
         a, c, b, q = data_slope(H, neg, pos, beta)
         y = self._scale(H) * self.target
-        size = self._common_scale(H.astype(np.float64), y, a, c, b, q)
+        size = self.common_scale(H.astype(np.float64), y, a, c, b, q)
         y *= size
         if self.smoothness:
             a_smooth, c_smooth = smooth_slope(size * H, self.smoothness)
             a, c = a + a_smooth, c + c_smooth
-        if self.norm == "l2":
-            H[...] = positive_root(a + 2 * self.alpha, c - 2 * self.alpha * y, b, q)
-            return
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            slope = a * y + c - np.where(b > 0, b / y**q, 0)  # of the rest at the kink: its sign tells the side of it
-        side = (slope < -self.alpha) * 1.0 - (slope > self.alpha)
-        H[...] = np.where(side == 0, y, positive_root(a, c + side * self.alpha, b, q))
+        H[...] = follow(y, a, c, b, q, self.alpha, self.norm)
 
-    def _common_scale(self, h: Array, y: Array, a: Array, c: Array, b: Array, q: float) -> Array:
+    def common_scale(self, h: Array, y: Array, a: Array, c: Array, b: Array, q: float) -> Array:
         """The factor (K, 1) of each row of H and S together that is best for the majoriser and the penalty.
 
         Where α is large, H lies on S T and neither could move alone.
@@ -126,6 +120,21 @@ class Coupled:
         pull = np.where(b > 0, b * np.where(b > 0, h, 1) ** (1 - q), 0).sum(1)
         size = positive_root(square, line, pull, q)
         return np.where(np.isfinite(size) & (size > 0), size, 1)[:, None]
+
+
+def follow(y: Array, a: Any, c: Any, b: Array, q: float, alpha: Array, norm: str) -> Array:
+    """The h ≥ 0 at the minimum of α|h − y| (ℓ1) or α(h − y)² plus what has the slope a h + c − b h^(−q).
+
+    >>> follow(np.array([5.0, 1.0, 2.0]), 0.0, 1.0, np.array([3.0, 3.0, 2.1]), 1.0, np.array(0.2), "l1")
+    array([3.75, 2.5 , 2.  ])
+    """
+    if norm == "l2":
+        root = positive_root(a + 2 * alpha, c - 2 * alpha * y, b, q)
+        return np.where(np.isfinite(root), root, y)  # infinite where nothing has a slope
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        slope = a * y + c - np.where(b > 0, b / y**q, 0)  # of the rest at the kink: it tells the side of the minimum
+    side = (slope < -alpha) * 1.0 - (slope > alpha)
+    return np.where(side == 0, y, positive_root(a, c + side * alpha, b, q))
 
 
 def scaled_median(H: Array, target: Array) -> Array:

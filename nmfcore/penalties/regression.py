@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfcore.backends import Backend
 from nmfcore.penalties.constraints import quotient
 from nmfcore.penalties.data import matrix_of
 
@@ -25,9 +26,13 @@ class Regression:
         lam: λ ≥ 0.
         mu: μ ≥ 0.
 
-    >>> bound = Regression(np.ones((5, 1)), lam=2.0, mu=0.0).start(0, 1, np.ones((1, 4)), np.ones((1, 5)))
-    >>> bound.A, bound.value(np.ones((1, 5)))
-    (array([[1.]]), 0.0)
+    >>> from nmfcore import nmf
+    >>> from nmfcore.penalties import UnitNorm
+    >>> rng = np.random.default_rng(0)
+    >>> H, W = rng.gamma(0.3, size=(2, 30)), rng.random((8, 2))
+    >>> fit = nmf(W @ H, 2, penalties=[UnitNorm(), Regression(H.T, lam=1.0, mu=0.0)], n_iter=500, seed=0)
+    >>> bool(np.abs(fit.H.T @ fit.penalties[0][1].A - H.T).mean() < 0.01)
+    True
     """
 
     M: Any
@@ -42,13 +47,7 @@ class Regression:
         if self.factor not in ("W", "H"):
             raise ValueError(f"factor={self.factor!r} must be 'W' or 'H'.")
 
-    def split(self, H: Array) -> tuple[Array, Array]:
-        return self.start(0, 1, H, H).split(H)
-
-    def value(self, H: Array) -> float:
-        return self.start(0, 1, H, H).value(H)
-
-    def start(self, problem: int, count: int, Wt: Array, H: Array) -> "Regressed":
+    def start(self, problem: int, count: int, Wt: Array, H: Array, engine: Backend) -> "Regressed":
         h = H if self.factor == "H" else Wt
         M = matrix_of(self.M, "M", problem, count)
         if M.shape[0] != h.shape[1]:

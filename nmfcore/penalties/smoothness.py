@@ -41,7 +41,8 @@ class Smoothness:
     def update(self, H: Array, neg: Array, pos: Array, beta: float, exponent: float) -> None:
         a, c, b, q = data_slope(H, neg, pos, beta)
         a_smooth, c_smooth = smooth_slope(H, self.lam)
-        H[...] = positive_root(a + a_smooth, c + c_smooth, b, q)
+        root = positive_root(a + a_smooth, c + c_smooth, b, q)
+        H[...] = np.where(np.isfinite(root), root, H)  # infinite where nothing has a slope
 
 
 def roughness(H: Array, lam: float) -> float:
@@ -79,7 +80,7 @@ def data_slope(H: Array, neg: Array, pos: Array, beta: float) -> tuple[Array, Ar
     return square, nothing, neg * h, 1.0
 
 
-def positive_root(a: Array, c: Array, b: Array, q: float) -> Array:
+def positive_root(a: Any, c: Any, b: Any, q: float) -> Array:
     """The h ≥ 0 where the increasing a h + c − b h^(−q) vanishes, elementwise; a, b ≥ 0, q ≥ 1; ∞ where it never does.
 
     A quadratic for q = 1. Else Newton's iteration from the left, which the concave function lets rise to the root.

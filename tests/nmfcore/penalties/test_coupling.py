@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nmfcore import nmf
+from nmfcore import backends, nmf
 from nmfcore.penalties import Coupling, Smoothness, UnitSum
 from nmfcore.penalties.coupling import scaled_mean, scaled_median
 from nmfcore.penalties.smoothness import data_slope, positive_root, smooth_slope
@@ -73,10 +73,10 @@ def test_the_update_is_the_minimum_of_the_majoriser(norm: str, beta: float, rng:
     neg, pos = rng.gamma(1.0, size=(2, 2, 6))
     neg[0, 3] = 0
     alpha, lam = float(rng.gamma(1.0)), float(rng.gamma(0.3))
-    coupled = Coupling(target, alpha, lam, norm).start(0, 1, np.ones((2, 3)), H)
+    coupled = Coupling(target, alpha, lam, norm).start(0, 1, np.ones((2, 3)), H, backends.get("reference"))
     a, c, b, q = data_slope(H, neg, pos, beta)
     scale = coupled.scale(H)  # of the target as given
-    size = coupled._common_scale(H, scale * target, a, c, b, q)
+    size = coupled.common_scale(H, scale * target, a, c, b, q)
     got = H.copy()
     coupled.update(got, neg, pos, beta, 1.0)
 
@@ -100,7 +100,7 @@ def test_the_update_is_the_minimum_of_the_majoriser(norm: str, beta: float, rng:
         assert mine <= best + 1e-6 * (1 + abs(best)), (at, got[at], grid[np.argmin(majoriser(grid, at))])
 
 
-def test_common_scale_frees_a_strict_coupling(backend: str) -> None:
+def testcommon_scale_frees_a_strict_coupling(backend: str) -> None:
     """With α beyond every slope H lies on S T from the first iteration; its size still finds V's."""
     target = np.array([[1.0, 2, 0, 0, 1], [0, 0, 1, 3, 1]])
     V = np.array([[4.0, 0], [2, 1], [0, 5]]) @ target

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nmfcore import nmf
+from nmfcore import backends, nmf
 from nmfcore.penalties import Regression, UnitNorm, UnitSum
 from nmfcore.penalties.regression import Regressed
 
@@ -22,7 +22,7 @@ def data(seed: int = 0) -> tuple[Array, Array]:
 def test_gradient(rng: np.random.Generator) -> None:
     H = rng.uniform(0.1, 2, (3, 5))
     M = rng.random((5, 2))
-    term = Regression(M, 0.7, 0.3).start(0, 1, np.ones((3, 4)), H)
+    term = Regression(M, 0.7, 0.3).start(0, 1, np.ones((3, 4)), H, backends.get("reference"))
     neg, pos = term.split(H)
     for index in np.ndindex(H.shape):
         step = np.zeros_like(H)
@@ -34,7 +34,7 @@ def test_gradient(rng: np.random.Generator) -> None:
 def test_coefficients_reach_the_least_squares_solution(rng: np.random.Generator) -> None:
     H = rng.gamma(0.5, size=(3, 40))
     M = H.T @ rng.random((3, 2))
-    term = Regression(M, 2.0, 0.0).start(0, 1, np.ones((3, 4)), H)
+    term = Regression(M, 2.0, 0.0).start(0, 1, np.ones((3, 4)), H, backends.get("reference"))
     before = [term.value(H)]
     for _ in range(3000):
         term.advance(H)
