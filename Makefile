@@ -20,7 +20,7 @@ SOURCES := $(shell find nmfcore avfront -not -path '*/__pycache__*' 2>/dev/null)
 unexport PYTHONPATH
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench bench-quality bench-report clean
+.PHONY: help demo test lint format bench bench-gpu bench-quality bench-report clean
 
 help:
 	@echo "make demo           separate a simulated recording into $(OUT)"
@@ -29,6 +29,7 @@ help:
 	@echo "make format         let ruff format and fix what it can"
 	@echo "make bench          measure against the peers            (BENCH_ARGS='-k kl')"
 	@echo "make bench-quality  measure separation quality"
+	@echo "make bench-gpu      check and measure an NVIDIA GPU, choose its kernels"
 	@echo "make bench-report   draw the pictures and tables from benchmarks/results"
 	@echo "make clean          remove everything that was made"
 
@@ -59,6 +60,11 @@ MODULE := $(BIN)/python -P -c 'import runpy, sys; sys.path.append("."); sys.argv
 bench-quality: $(VENV)/for-bench
 	$(MODULE) benchmarks.quality.spatial $(BENCH_ARGS)
 	$(MODULE) benchmarks.quality.onthefly $(BENCH_ARGS)
+
+# The kernels' forms that it chooses are written to nmfcore/cuda/variants.json, and installed by the next make.
+bench-gpu: $(VENV)/for-bench
+	@nvidia-smi >/dev/null 2>&1 && $(PIP) install "$$(echo $(VENV)/wheel/nmfcore-*.whl)[cuda,dev]" || true
+	$(MODULE) benchmarks.gpu $(BENCH_ARGS)
 
 bench-report: $(VENV)/for-bench
 	$(MODULE) benchmarks.report

@@ -1,4 +1,4 @@
-"""Draws docs/img/*.png and rewrites README.md's measured tables, from benchmarks/results/*.json alone.
+"""Draws docs/img/*.png and rewrites the measured tables of the pages, from benchmarks/results/*.json alone.
 
 Run by `make bench-report`, as a module of this package: it asks benchmarks/quality for its tables. Only what
 stands between `<!-- measured:NAME -->` and `<!-- /measured:NAME -->` is replaced; a part without results says
@@ -7,6 +7,7 @@ so.
 
 import json
 import re
+import statistics
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,7 +16,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 IMAGES = ROOT / "docs" / "img"
-README = ROOT / "README.md"
+PAGES = {
+    ROOT / "README.md": ("speed", "job", "quality"),
+    ROOT / "docs" / "benchmarks.md": ("kernels", "growth", "less"),
+}
 
 Result = dict[str, Any]
 PEERS = {
@@ -167,11 +171,76 @@ def quality(results: list[Result]) -> str:
     return "\n\n".join(parts) or "*Not measured yet: `make bench-quality bench-report`.*"
 
 
-SECTIONS: dict[str, Callable[[list[Result]], str]] = {"speed": speed, "job": job, "quality": quality}
+def kernels(results: list[Result]) -> str:
+    nmf = kind(results, "nmf")
+    if not nmf:
+        return NOT_YET
+    rows = []
+    for result in nmf:
+        for name, entry in result["contestants"].items():
+            memory = entry.get("peak_bytes")
+            rows.append(
+                [
+                    result["what"] if name == result["ours"] else "",
+                    name,
+                    milliseconds(entry["iteration_s"]),
+                    times(entry),
+                    f"{entry['sgemm_fraction']:.0%}",
+                    mantissa(entry["error"]),
+                    "–" if memory is None else f"{memory / 1e6:.0f} MB",
+                ]
+            )
+    means = []
+    for peer in ("scikit-learn MU", "torchnmf"):
+        ratios = [r["contestants"][peer]["times_ours"] for r in nmf if peer in r["contestants"]]
+        means.append(f"{statistics.geometric_mean(ratios):.1f} × for {peer} over {len(ratios)} workloads")
+    header = ["one iteration, float32", "program", "time", "over ours", "of sgemm", "error", "memory"]
+    return "\n\n".join(
+        [
+            table(header, rows),
+            f"Geometric means of the ratios: {', '.join(means)}.",
+            "![Rate over arithmetic intensity, with the machine's two ceilings](img/roofline.png)",
+            where(nmf),
+        ]
+    )
+
+
+def growth(results: list[Result]) -> str:
+    found = kind(results, "growth")
+    if not found:
+        return NOT_YET
+    return "![Time of an iteration against each size of the problem](img/growth.png)\n\n" + where(found)
+
+
+def less(results: list[Result]) -> str:
+    found = kind(results, "acceleration")
+    if not found:
+        return NOT_YET
+    rows = [
+        [
+            result["what"],
+            f"{result['iterations']['plain']}",
+            f"{result['iterations']['extrapolation']}",
+            f"{result['times_faster']:.1f} ×",
+        ]
+        for result in found
+    ]
+    header = ["to the same objective", "iterations", 'with acceleration="extrapolation"', "faster"]
+    return table(header, rows) + "\n\n" + where(found)
+
+
+SECTIONS: dict[str, Callable[[list[Result]], str]] = {
+    "speed": speed,
+    "job": job,
+    "quality": quality,
+    "kernels": kernels,
+    "growth": growth,
+    "less": less,
+}
 
 
 def rewrite(text: str, results: list[Result], names: Iterable[str] = ()) -> str:
-    r"""README's text with its measured parts made anew.
+    r"""A page's text with its measured parts made anew.
 
     >>> print(rewrite("<!-- measured:job -->\nold\n<!-- /measured:job -->", [], ["job"]))
     <!-- measured:job -->
@@ -181,7 +250,7 @@ def rewrite(text: str, results: list[Result], names: Iterable[str] = ()) -> str:
     for name in names or SECTIONS:
         pattern = re.compile(rf"(<!-- measured:{name} -->\n).*?(<!-- /measured:{name} -->)", re.DOTALL)
         if not pattern.search(text):
-            sys.exit(f"README.md has no <!-- measured:{name} --> ... <!-- /measured:{name} -->; put them back")
+            sys.exit(f"a page has no <!-- measured:{name} --> ... <!-- /measured:{name} -->; put them back")
         body = SECTIONS[name](results)
         text = pattern.sub(lambda match, body=body: f"{match[1]}{body}\n{match[2]}", text)  # type: ignore[misc]
     return text
@@ -255,6 +324,56 @@ def draw_ceiling(results: list[Result]) -> None:
     plt.close(figure)
 
 
+def draw_roofline(results: list[Result]) -> None:
+    """Points: rate over flops per byte of V that a fused kernel reads; lines: what the machine can do."""
+    import matplotlib.pyplot as plt
+
+    shown = kind(results, "nmf")
+    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    for name, colour in ((None, OURS), *PEERS.items()):
+        points = []
+        for result in shown:
+            entry = result["contestants"].get(name or result["ours"])
+            if entry is not None:
+                points.append((result["flops_per_iteration"] / result["bytes_of_v"] / 2, entry["gflops"]))
+        if points:
+            axes.plot(*zip(*points, strict=True), "o" if name is None else "x", color=colour, label=name or "nmfcore")
+    ceilings = [result["ceilings"] for result in shown]
+    sgemm, copy = (statistics.median(c[key] for c in ceilings) for key in ("sgemm_gflops", "copy_gb_s"))
+    low, high = axes.get_xlim()
+    intensity = [max(low, 1) * (high / max(low, 1)) ** (i / 50) for i in range(51)]
+    axes.plot(intensity, [min(sgemm, copy * x) for x in intensity], color="0.4", lw=1)
+    axes.annotate("matrix products, copies", (intensity[0], min(sgemm, copy * intensity[0])), (0, 4), size=8,
+                  textcoords="offset points")  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlabel="flops per byte of V, read twice an iteration", ylabel="GFLOP/s")
+    axes.legend(fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(IMAGES / "roofline.png", dpi=130)
+    plt.close(figure)
+
+
+def draw_growth(results: list[Result]) -> None:
+    """One panel per size: time of an iteration over it, of every program."""
+    import matplotlib.pyplot as plt
+
+    shown = kind(results, "growth")
+    figure, grid = plt.subplots(1, len(shown), figsize=(3 * len(shown), 3.2), layout="constrained", squeeze=False)
+    handles = {}
+    for axes, result in zip(grid[0], shown, strict=True):
+        for name in result["points"][0]["seconds"]:
+            sizes = [point["size"] for point in result["points"]]
+            values = [1e3 * point["seconds"][name] for point in result["points"]]
+            colour = PEERS.get(name, OURS)
+            (handles[name],) = axes.plot(sizes, values, "o-", ms=3, color=colour)
+        axes.set(xscale="log", yscale="log", xlabel=result["axis"])
+        axes.set_title(result["what"], size=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    grid[0][0].set_ylabel("ms per iteration")
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles), fontsize=8)
+    figure.savefig(IMAGES / "growth.png", dpi=130)
+    plt.close(figure)
+
+
 def main() -> None:
     """Read the results, draw, and rewrite the tables."""
     import matplotlib
@@ -265,9 +384,12 @@ def main() -> None:
     if kind(results, "nmf"):
         draw_speed(results)
         draw_ceiling(results)
-    text = README.read_text(encoding="utf-8")
-    README.write_text(rewrite(text, results), encoding="utf-8")
-    print(f"README.md and {IMAGES.relative_to(ROOT)}/ now show {len(results)} result files")
+        draw_roofline(results)
+    if kind(results, "growth"):
+        draw_growth(results)
+    for page, names in PAGES.items():
+        page.write_text(rewrite(page.read_text(encoding="utf-8"), results, names), encoding="utf-8")
+    print(f"{', '.join(page.name for page in PAGES)} and docs/img/ now show {len(results)} result files")
 
 
 if __name__ == "__main__":

@@ -15,14 +15,19 @@ _HOME = {
     "stft": "nmfcore.transform",
     "istft": "nmfcore.transform",
     "info": "nmfcore._info",
+    "NMF": "nmfcore.estimators",
+    "MiniBatchNMF": "nmfcore.estimators",
+    "non_negative_factorization": "nmfcore.estimators",
 }
 _SUBMODULES = ("backends", "masks", "metrics", "models", "penalties", "spatial")
 
+# The estimators are not here, so that `from nmfcore import *` does not need scikit-learn.
 __all__ = ["Result", "info", "istft", "nmf", "stft", *_SUBMODULES]
 
 if TYPE_CHECKING:
     from nmfcore import backends, masks, metrics, models, penalties, spatial
     from nmfcore._info import info
+    from nmfcore.estimators import NMF, MiniBatchNMF, non_negative_factorization
     from nmfcore.solve import Result, nmf
     from nmfcore.transform import istft, stft
 
@@ -38,4 +43,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_HOME})

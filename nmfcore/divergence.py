@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfcore.layout import as_array
+
 NAMES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 
 
@@ -62,6 +64,16 @@ def as_exponent(exponent: float | str, beta: float) -> float:
     raise ValueError(f"exponent={exponent!r} must be 'mm', 'mu' or a number in (0, 1].")
 
 
+def level_floor(peak: NDArray[np.float64], beta: float, dtype: Any) -> NDArray[np.float64]:
+    """How small Λ may be in a problem whose V has this peak.
+
+    >>> level_floor(np.ones(1), 1.0, np.float64)
+    array([1.e-20])
+    """
+    least = 1e-30 if dtype == np.float32 else 1e-70
+    return np.maximum(peak * (1e-14 if beta < 1 else 1e-20), least)
+
+
 def elementwise(v: NDArray[Any], lam: NDArray[Any], beta: float) -> NDArray[np.float64]:
     """d_β(v | λ) entry by entry, in float64; `v` may be zero where β > 0, `lam` must be positive.
 
@@ -70,8 +82,7 @@ def elementwise(v: NDArray[Any], lam: NDArray[Any], beta: float) -> NDArray[np.f
     >>> elementwise(np.array([0.0, 1.0]), np.array([1.0, 2.0]), 1.0).round(4)
     array([1.    , 0.3069])
     """
-    v = np.asarray(v, np.float64)
-    lam = np.asarray(lam, np.float64)
+    v, lam = as_array(v, np.float64), as_array(lam, np.float64)
     if beta == 2:
         return 0.5 * (v - lam) ** 2
     if beta == 1:

@@ -11,6 +11,7 @@ the update of W is the update of H of the transposed problem, with the same code
     V (F, N) ≈ Wtᵀ H         ⇔         Vᵀ (N, F) ≈ Hᵀ Wt
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -35,6 +36,7 @@ class Half(NamedTuple):
         Wt: the factor that stays.
         H: the factor that is updated in place.
         weights: of the entries of V, or None.
+        last: H as it was a sweep ago, laid out like H; needed, and kept, where there is momentum.
     """
 
     table: Table
@@ -42,6 +44,7 @@ class Half(NamedTuple):
     Wt: Array
     H: Array
     weights: Array | None = None
+    last: Array | None = None
 
 
 def offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -70,6 +73,37 @@ def transposed(table: Table) -> Table:
     return out
 
 
+def on_device(array: Any) -> bool:
+    """Whether an array lies in GPU memory."""
+    return hasattr(array, "__cuda_array_interface__")
+
+
+def namespace(array: Any) -> Any:
+    """The module that an array's functions come from: NumPy, or CuPy for an array on the device.
+
+    >>> namespace(np.ones(3)).__name__, namespace([1, 2]).__name__
+    ('numpy', 'numpy')
+    """
+    return sys.modules[type(array).__module__] if on_device(array) else np
+
+
+def as_array(value: Any, dtype: Any = None) -> Array:
+    """As `np.asarray`, and on the device for what lies there."""
+    out: Array = namespace(value).asarray(value, dtype)
+    return out
+
+
+def host(array: Any, dtype: Any = None) -> Array:
+    """An array as NumPy's: copied if it lies on a device."""
+    return np.asarray(array.get() if on_device(array) else array, dtype)
+
+
+def placed(array: Any, xp: Any) -> Array:
+    """An array in host memory (xp is NumPy) or on the device (CuPy); itself where it already lies there."""
+    out: Array = host(array) if xp is np else xp.asarray(array)
+    return out
+
+
 def view(flat: Array, at: int, *shape: int) -> Array:
     """One problem's matrix in a flat buffer, as a view."""
     return flat[at : at + int(np.prod(shape))].reshape(shape)
@@ -95,7 +129,8 @@ class Form:
             return pieces[0]
         if len({np.shape(piece) for piece in pieces}) > 1:  # ranks that differ from problem to problem
             return list(pieces)
-        return np.stack([np.asarray(piece) for piece in pieces]).reshape(self.leading + np.shape(pieces[0]))
+        xp = namespace(pieces[0])
+        return xp.stack([xp.asarray(piece) for piece in pieces]).reshape(self.leading + np.shape(pieces[0]))
 
     def unpack(self, value: Any, name: str, count: int) -> list[Any]:
         """A user's array or list in this form → one piece per problem."""
@@ -103,7 +138,7 @@ class Form:
             if not isinstance(value, (list, tuple)) or len(value) != count:
                 raise ValueError(f"{name} must be a list of {count} arrays, one for each matrix of V.")
             return list(value)
-        value = np.asarray(value)
+        value = as_array(value)
         lead = len(self.leading)
         if value.shape[:lead] != self.leading:
             raise ValueError(f"{name} has shape {value.shape}; its batch axes must be V's, {self.leading}.")
@@ -127,7 +162,8 @@ class Matrices:
         """
         form = Form(None)
         if isinstance(value, (list, tuple)) and any(np.ndim(piece) == 2 for piece in value):
-            pieces = [np.asarray(piece) for piece in value]
+            xp = namespace(value[0])
+            pieces = [xp.asarray(piece) for piece in value]
             for b, piece in enumerate(pieces):
                 if piece.ndim != 2 or piece.dtype.kind not in "fiub":
                     raise ValueError(
@@ -135,17 +171,18 @@ class Matrices:
                         f"dtype {piece.dtype}."
                     )
             wanted = dtype or working_dtype(*pieces)
-            flat = np.concatenate([np.ascontiguousarray(piece, wanted).reshape(-1) for piece in pieces])
+            flat = xp.concatenate([xp.ascontiguousarray(piece, wanted).reshape(-1) for piece in pieces])
             shapes = tuple((int(piece.shape[0]), int(piece.shape[1])) for piece in pieces)
         else:
-            array = np.asarray(value)
+            xp = namespace(value)
+            array = xp.asarray(value)
             if array.ndim < 2 or array.dtype.kind not in "fiub":
                 raise ValueError(
                     f"{name} must be a real matrix (F, N), a batch (…, F, N) or a list of matrices; "
                     f"got shape {array.shape}, dtype {array.dtype}."
                 )
             form = Form(array.shape[:-2])
-            flat = np.ascontiguousarray(array, dtype or working_dtype(array)).reshape(-1)
+            flat = xp.ascontiguousarray(array, dtype or working_dtype(array)).reshape(-1)
             count = int(np.prod(array.shape[:-2]))
             shapes = ((int(array.shape[-2]), int(array.shape[-1])),) * count
         if not shapes or any(f == 0 or n == 0 for f, n in shapes):
@@ -154,11 +191,42 @@ class Matrices:
 
     def check_nonnegative(self, name: str = "V") -> None:
         """Raise unless every entry is finite and ≥ 0."""
-        low, high = self.flat.min(), self.flat.max()  # NaN propagates through both
+        low, high = float(self.flat.min()), float(self.flat.max())  # NaN propagates through both
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError(f"{name} contains NaN or infinity; remove them or give them weight 0 with weights=.")
         if low < 0:
             raise ValueError(f"{name} contains negative values (minimum {low:g}); it must be nonnegative.")
+
+    @property
+    def home(self) -> Any:
+        """The module of the arrays: NumPy, or CuPy."""
+        return namespace(self.flat)
+
+    def to(self, xp: Any) -> "Matrices":
+        """In host memory (NumPy) or on the device (CuPy)."""
+        return replace(self, flat=placed(self.flat, xp))
+
+    def peaks(self) -> NDArray[np.float64]:
+        """The largest entry of each matrix."""
+        if len(set(self.shapes)) == 1:
+            return host(self.flat.reshape(len(self.shapes), -1).max(1), np.float64)
+        return np.array([float(piece.max()) for piece in self.pieces()])
+
+    def with_missing(self, weights: "Matrices") -> "Matrices":
+        """With the mean of its matrix at every entry of weight 0, whatever stood there."""
+        missing = weights.flat == 0
+        if not missing.any():
+            return self
+        filled = replace(self, flat=self.home.where(missing, self.flat.dtype.type(0), self.flat))
+        for piece, weight in zip(filled.pieces(), weights.pieces(), strict=True):
+            gone = weight == 0
+            piece[gone] = piece.sum(dtype=np.float64) / max(int((~gone).sum()), 1)
+        return filled
+
+    def times(self, factors: NDArray[np.float64]) -> "Matrices":
+        """A copy with each matrix multiplied by its factor."""
+        scaled = [piece * piece.dtype.type(factor) for piece, factor in zip(self.pieces(), factors, strict=True)]
+        return replace(self, flat=self.home.concatenate([piece.reshape(-1) for piece in scaled]))
 
     def pieces(self) -> list[Array]:
         """The matrices, as views."""

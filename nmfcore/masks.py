@@ -5,7 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmfcore.arrays import any_kind
+from nmfcore.layout import as_array
 
+
+@any_kind
 def wiener(X: ArrayLike, parts: ArrayLike, power: float = 1.0) -> NDArray[Any]:
     """Source estimates S_j = parts_j^p / Σ_l parts_l^p ⊙ X, which sum to X.
 
@@ -23,8 +27,7 @@ def wiener(X: ArrayLike, parts: ArrayLike, power: float = 1.0) -> NDArray[Any]:
     >>> wiener(np.array([[2.0 + 0j]]), np.array([[[3.0]], [[1.0]]])).ravel().tolist()
     [(1.5+0j), (0.5+0j)]
     """
-    X = np.asarray(X)
-    parts = np.asarray(parts)
+    X, parts = as_array(X), as_array(parts)
     if parts.ndim != 3 or parts.shape[1:] != X.shape[-2:]:
         raise ValueError(f"parts must have shape (J, {X.shape[-2]}, {X.shape[-1]}); got {parts.shape}.")
     if not power > 0:

@@ -5,7 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmfcore.arrays import any_kind
 
+
+@any_kind
 def sdr(reference: ArrayLike, estimate: ArrayLike) -> NDArray[Any]:
     """Signal-to-distortion ratio 10 log₁₀(‖s‖² / ‖s − ŝ‖²) in dB over the last axis, without any allowed filter.
 
@@ -19,6 +22,7 @@ def sdr(reference: ArrayLike, estimate: ArrayLike) -> NDArray[Any]:
         return np.asarray(10 * np.log10((s**2).sum(-1) / ((s - e) ** 2).sum(-1)))
 
 
+@any_kind
 def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> NDArray[Any]:
     """Scale-invariant signal-to-distortion ratio in dB over the last axis (Le Roux et al., ICASSP 2019).
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmfcore import backends, layout
-from nmfcore.divergence import as_beta, mm_exponent
+from nmfcore.divergence import as_beta, level_floor, mm_exponent
 from nmfcore.layout import Half, Matrices
 
 Array = NDArray[Any]
@@ -106,13 +106,13 @@ class OnlineDictionary:
         engine = backends.get(self._backend, self._device)
         if engine.name == "reference":
             V, Wt, H = (one.astype(np.float64) for one in (V, Wt, H))
-        table = layout.make_table([(V.shape[0], V.shape[1])], [len(Wt)])
-        floor = np.array([1e-14 if beta < 1 else 1e-20])
-        engine.sweeps(
-            self.n_inner, [Half(table, V.reshape(-1), Wt.reshape(-1), H.reshape(-1))], beta, floor, self._gamma
-        )
-        back = (layout.transposed(table), np.ascontiguousarray(V.T).reshape(-1), H.reshape(-1), Wt.reshape(-1))
-        neg, pos = (part.reshape(Wt.shape).astype(np.float64) for part in engine.split_gradient(*back, beta, floor))
+        Vt = np.ascontiguousarray(V.T)
+        there = [layout.placed(one.reshape(-1), engine.xp) for one in (V, Vt, Wt, H)]
+        table = layout.make_table([V.shape], [len(Wt)])
+        floor = level_floor(np.array([float(V.max())]), beta, V.dtype)
+        engine.sweeps(self.n_inner, [Half(table, there[0], there[2], there[3])], beta, floor, self._gamma)
+        parts = engine.split_gradient(layout.transposed(table), there[1], there[3], there[2], beta, floor)
+        neg, pos = (layout.host(part, np.float64).reshape(Wt.shape) for part in parts)
         level = float(np.exp2(-shift * beta))  # so that loud recordings weigh as they do in the sum of all divergences
         memory = 0.5 ** (V.shape[1] / self.half_life) if self.half_life > 0 else 0.0
         self._above = memory * self._above + level * neg * Wt.astype(np.float64) ** (1 / self._gamma)

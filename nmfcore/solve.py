@@ -12,13 +12,20 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from nmfcore import backends, layout
-from nmfcore.divergence import as_beta, as_exponent, mm_exponent
+from nmfcore.acceleration import Extrapolation
+from nmfcore.arrays import any_kind
+from nmfcore.backends import composed
+from nmfcore.backends.sparse import Sparse
+from nmfcore.compressed import Compressed, is_sparse, number
+from nmfcore.divergence import as_beta, as_exponent, level_floor, mm_exponent
 from nmfcore.init import initial_factors
 from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, F, Half, K, Matrices, N, Table
-from nmfcore.penalties import Divergent, Exact, Learning, Penalty, Started
+from nmfcore.parts import in_parts
+from nmfcore.penalties import L1, L2, Divergent, Exact, Learning, Penalty, Started
 
 Array = NDArray[Any]
 Callback = Callable[[int, NDArray[np.float64]], Any]
+Rule = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,8 @@ class Result:
         objective: D_β(V | WH) plus the penalties, of each problem.
         n_iter: iterations done on each problem.
         status: ``"converged"`` (relative decrease below `tol`), ``"max_iter"`` or ``"stopped"`` (by the callback).
-        history: (iteration, objectives of all problems) at every check; the loop checks only with a `tol` or callback.
+        history: (iteration, objectives of all problems) at every check; the loop checks only with a `tol`, a callback
+            or an acceleration.
         penalties: those of each problem, in a flat tuple over problems; with what they learned, as a regression's A.
     """
 
@@ -44,6 +52,8 @@ class Result:
     penalties: tuple[tuple[Penalty, ...], ...] = ()
 
 
+@any_kind
+@in_parts
 def nmf(
     V: ArrayLike | Sequence[ArrayLike],
     n_components: int | Sequence[int] | None = None,
@@ -56,14 +66,17 @@ def nmf(
     weights: Any = None,
     penalties: Sequence[Penalty | Started] = (),
     init: str = "random",
+    solver: str = "mu",
     exponent: float | str = "mm",
     normalize: bool = False,
+    acceleration: str | None = None,
     n_iter: int = 200,
-    tol: float = 0.0,
+    tol: float | Rule = 0.0,
     check_every: int = 10,
     n_restarts: int = 1,
     keep: str = "best",
-    seed: int | np.random.Generator | None = None,
+    shuffle: bool = False,
+    seed: int | np.random.Generator | np.random.RandomState | None = None,
     device: str = "auto",
     backend: str = "auto",
     dtype: DTypeLike | None = None,
@@ -72,10 +85,13 @@ def nmf(
     """Factorize V ≈ W H ≥ 0 under a β-divergence: one matrix, a batch, or a ragged list of matrices.
 
     Multiplicative updates (Lee and Seung 2001; Févotte and Idier 2011): H, then W, `n_iter` times. With
-    ``exponent="mm"`` the objective never increases, for any β, and with the penalties that say so.
+    ``exponent="mm"`` the objective never increases, for any β, and with the penalties that say so. For β = 2
+    ``solver="cd"`` descends coordinate by coordinate instead (fast HALS: Cichocki and Phan, IEICE Transactions 2009).
 
     Args:
-        V: nonnegative (F, N), (…, F, N), or a list of (F_b, N_b). Not changed.
+        V: nonnegative (F, N), (…, F, N), or a list of (F_b, N_b). Not changed. NumPy, CuPy, torch or any array that
+            speaks DLPack: the answer is of the same kind, on the same device. Or scipy.sparse matrices, one or a list:
+            for β = 1 and 2 the work then grows with the non-zeros.
         n_components: K, or one K per problem; may be left out where W or H is given.
         beta: 2 Euclidean, 1 Kullback–Leibler, 0 Itakura–Saito, any other real number, or scikit-learn's name for it.
             For β ≤ 0 the divergence is infinite at V = 0; entries below 1e-14 of the largest are taken as that.
@@ -83,21 +99,30 @@ def nmf(
         H: initial (or fixed) activations (…, K, N). Exact zeros stay zero: a mask of activity is given so.
         free_w: which columns of W are updated: True, False, a slice, or a boolean mask of length K.
         free_h: which rows of H are updated, likewise.
-        weights: a nonnegative weight per entry of V, in its form; 0 marks a missing entry.
+        weights: a nonnegative weight per entry of V, in its form; 0 marks a missing entry, which may hold NaN.
         penalties: from :mod:`nmfcore.penalties`; they act on every problem of the batch.
-        init: ``"random"``, ``"nndsvd"`` or ``"nndsvda"``, for factors that are not given.
+        init: ``"random"``, ``"nndsvd"``, ``"nndsvda"`` or ``"nndsvdar"``, for factors that are not given.
+        solver: ``"mu"`` (multiplicative updates) or ``"cd"`` (coordinate descent: β = 2 without weights, and no other
+            penalties than L1 and L2).
         exponent: ``"mm"``, ``"mu"`` (1: faster, monotone in practice for 0 ≤ β ≤ 2) or a number in (0, 1].
         normalize: keep columns of W at sum 1, their scale moved into H, after every iteration; of the components
             that are free in both factors.
+        acceleration: ``"extrapolation"`` gives the updates momentum (:mod:`nmfcore.acceleration`): the same objective
+            in about half the iterations. Still monotone from check to check; not with
+            `normalize` or ``solver="cd"``.
         n_iter: the most iterations.
         tol: a problem stops by itself once ten iterations (`check_every`) lower its objective by less than
-            `tol` times its first one. 0 never stops.
+            `tol` times its first one. 0 never stops. A function of the first, the previous and the present
+            objectives that tells which problems are settled replaces the rule. With ``solver="cd"`` a problem
+            stops once its projected gradients, of every iteration, sum to less than `tol` times those of the first.
         n_restarts: independent random starts of each problem, run as one batch; the best is returned.
         keep: ``"best"``, or ``"all"`` for every restart: what is returned then has an axis (n_restarts, …) first, for
             each problem.
+        shuffle: with ``solver="cd"``, visit the components in a random order.
         seed: an integer or Generator; the same seed gives the same result on the same backend.
-        device: ``"auto"`` or ``"cpu"``.
-        backend: ``"auto"``, ``"native"``, ``"jit"`` or ``"reference"``.
+        device: ``"cpu"``, ``"cuda"``, or ``"auto"``: where V is, but a large job goes to a GPU that is present.
+        backend: ``"auto"``, ``"native"``, ``"jit"``, ``"reference"``, ``"cuda"``, or ``"cuda:fp32"``,
+            ``"cuda:tf32x3"``, ``"cuda:tf32"``: the GPU with a precision of one's choice.
         dtype: of the computation: float32 or float64. None keeps float32, anything else becomes float64.
         callback: called as ``callback(iteration, objectives)`` at every check; a true answer stops the loop.
 
@@ -119,26 +144,43 @@ def nmf(
     beta = as_beta(beta)
     gamma = as_exponent(exponent, beta)
     check_counts(n_iter=n_iter, check_every=check_every, n_restarts=n_restarts)
-    if not tol >= 0:
+    if acceleration not in (None, "extrapolation"):
+        raise ValueError(f"acceleration={acceleration!r} must be None or 'extrapolation'.")
+    if acceleration and (normalize or solver == "cd"):
+        raise ValueError("acceleration is for solver='mu' without normalize=True; leave one of them out.")
+    if acceleration and any(isinstance(one, Started) for one in penalties):
+        raise ValueError("acceleration knows no penalties with unknowns or constraints; leave one of them out.")
+    if not callable(tol) and not tol >= 0:
         raise ValueError(f"tol={tol!r} must be ≥ 0.")
     if keep not in ("best", "all"):
         raise ValueError(f"keep={keep!r} must be 'best' or 'all'.")
     for penalty in penalties:
         if penalty.factor not in ("W", "H"):
             raise ValueError(f"penalties: factor={penalty.factor!r} of {penalty!r} must be 'W' or 'H'.")
-    engine = backends.get(backend, device)
+    _check_solver(solver, beta, weights, penalties, tol)
+    engine: Any = backends.get(backend, device, V[0] if isinstance(V, (list, tuple)) and len(V) else V)
     wanted = _dtype(dtype)
     if engine.name == "reference":
         wanted = np.dtype(np.float64)
 
-    given = Matrices.of(V, "V", wanted)
-    given.check_nonnegative("V")
+    given: Any
+    if is_sparse(V):
+        given, engine = Compressed.of(V, "V", wanted), Sparse(engine)
+        given.check_divergence(beta)
+        if weights is not None:
+            raise ValueError(
+                "weights= cannot be used with a sparse V, whose zeros are observed; give V as a dense array."
+            )
+    else:
+        given = Matrices.of(V, "V", wanted)
     entry_weights = None
     if weights is not None:
         entry_weights = Matrices.of(weights, "weights", given.flat.dtype)
         entry_weights.check_nonnegative("weights")
         if entry_weights.shapes != given.shapes:
             raise ValueError("weights must have the shape of V, entry for entry.")
+        given = given.with_missing(entry_weights)
+    given.check_nonnegative("V")
 
     start_w, start_h = (
         None if value is None else given.form.unpack(value, name, len(given.shapes))
@@ -146,23 +188,29 @@ def nmf(
     )
     ranks = _ranks(n_components, start_w, start_h, len(given.shapes))
     table = layout.make_table(given.shapes, ranks, n_restarts)
-    peak = np.repeat([float(piece.max()) for piece in given.pieces()], n_restarts)
+    if isinstance(given, Compressed):
+        number(table, n_restarts)
+    elif backend == "auto" and device == "auto":
+        engine = backends.for_job(engine, float(n_iter) * float(table[:, [F, N, K]].astype(float).prod(1).sum()))
+    peak = np.repeat(given.peaks(), n_restarts)
     scale = _rescaling(peak, beta, given.flat.dtype, penalties)
     if scale is not None:
-        given = _times(given, scale[::n_restarts])
+        given = given.times(scale[::n_restarts])
 
-    rng = np.random.default_rng(seed)
+    rng = seed if isinstance(seed, np.random.RandomState) else np.random.default_rng(seed)
+    # The start is made in host memory, unless it was given on the device.
+    place = layout.namespace(start_w[0]) if start_w and start_h and layout.on_device(start_h[0]) else np
     state = _State(
         table=table,
-        Wt=np.empty(int(np.sum(table[:, K] * table[:, F])), given.flat.dtype),
-        H=np.empty(int(np.sum(table[:, K] * table[:, N])), given.flat.dtype),
+        Wt=place.empty(int(np.sum(table[:, K] * table[:, F])), given.flat.dtype),
+        H=place.empty(int(np.sum(table[:, K] * table[:, N])), given.flat.dtype),
     )
     pieces = given.pieces()
     for b in range(len(table)):
         source = b // n_restarts
         w, h = state.factors(b)
-        w0 = None if start_w is None else np.asarray(start_w[source], np.float64)
-        h0 = None if start_h is None else np.asarray(start_h[source], np.float64)
+        w0 = None if start_w is None else layout.placed(start_w[source], place).astype(np.float64)
+        h0 = None if start_h is None else layout.placed(start_h[source], place).astype(np.float64)
         if w0 is None or h0 is None:
             drawn_w, drawn_h = initial_factors(pieces[source], w.shape[0], init, rng)
             w0 = drawn_w if w0 is None else w0 * (1 if scale is None else scale[b])
@@ -176,15 +224,19 @@ def nmf(
                 raise ValueError(f"{name} must be finite and nonnegative.")
         w[...], h[...] = w0.T, h0
 
-    least = 1e-30 if given.flat.dtype == np.float32 else 1e-70
-    floor = np.maximum(peak * (1 if scale is None else scale) * (1e-14 if beta < 1 else 1e-20), least)
+    # From here on everything lies where the backend works; what comes back goes where V came from.
+    home, xp = given.home, engine.xp
+    given = given.to(xp)
+    entry_weights = None if entry_weights is None else entry_weights.to(xp)
+    state = _State(table, layout.placed(state.Wt, xp), layout.placed(state.H, xp))
+    floor = level_floor(peak * (1 if scale is None else scale), beta, given.flat.dtype)
     sides = (
         _Side(engine, "H", given, entry_weights, free_h, table),
         _Side(engine, "W", given, entry_weights, free_w, table),
     )
     bound = _start(penalties, state, sides, n_restarts)
 
-    movable = [_as_slice(w & h) for w, h in zip(sides[1].free, sides[0].free, strict=True)]
+    movable = [_as_slice(w & h, xp) for w, h in zip(sides[1].free, sides[0].free, strict=True)]
 
     def objective(active: NDArray[np.intp]) -> NDArray[np.float64]:
         rows = table[active]
@@ -200,31 +252,48 @@ def nmf(
         side.select(active, floor)
     done = np.full(len(table), n_iter)
     status = np.full(len(table), "max_iter", dtype=object)
-    watch = tol > 0 or callback is not None
+    rule = _rule(tol) if solver == "mu" else None
+    permuter = rng if shuffle else None
+    speed = Extrapolation(table, state.Wt, state.H) if acceleration else None
+    watch = rule is not None or callback is not None or speed is not None
     history: list[tuple[int, NDArray[np.float64]]] = []
     if watch:
         history.append((0, objective(active)))
     busy = [side for side in sides if not side.idle]
     iteration = 0
     while iteration < n_iter:
-        steps = min(check_every - iteration % check_every, n_iter - iteration)
+        # Coordinate descent looks at its own pace after every iteration.
+        steps = 1 if solver == "cd" else min(check_every - iteration % check_every, n_iter - iteration)
         iteration += steps
-        if busy and not normalize and not any(side.interrupts for side in busy):
-            engine.sweeps(steps, [side.half(state) for side in busy], beta, floor[active], gamma)
+        settled = np.zeros(len(active), bool)
+        momentum = None if speed is None else speed.momentum(steps, active)
+        halves = [side.half(state, speed) for side in busy]
+        if solver == "cd":
+            pace = sides[0].descend(state, permuter) + sides[1].descend(state, permuter)
+            if iteration == 1:
+                rest = pace * (0.0 if callable(tol) else tol)
+            settled = pace <= rest[active]
+            if normalize:
+                _normalize(state, movable, active)
+        elif busy and not normalize and not any(side.interrupts for side in busy):
+            engine.sweeps(steps, halves, beta, floor[active], gamma, momentum)
         else:
-            for _ in range(steps):
-                for side in busy:
-                    joint = mm_exponent(beta, *side.betas) if exponent == "mm" else gamma
-                    side.update(state, beta, joint)
+            for step in range(steps):
+                for side, half in zip(busy, halves, strict=True):
+                    if momentum is not None:
+                        composed.extrapolate(half, momentum[step])
+                    side.update(half, beta, mm_exponent(beta, *side.betas) if exponent == "mm" else gamma)
                 if normalize:
                     _normalize(state, movable, active)
-        if not watch:
-            continue
-        value = history[-1][1].copy()
-        value[active] = objective(active)
-        stop = callback is not None and bool(callback(iteration, value))
-        settled = (history[-1][1] - value <= tol * np.abs(history[0][1]))[active] if tol > 0 else np.zeros(0, bool)
-        history.append((iteration, value))
+        stop = False
+        if watch and (iteration % check_every == 0 or iteration == n_iter):
+            value = history[-1][1].copy()
+            value[active] = objective(active)
+            rose = np.zeros(len(active), bool) if speed is None else speed.check(active, value, history[-1][1])
+            stop = callback is not None and bool(callback(iteration, value))
+            if rule is not None:
+                settled = rule(history[0][1], history[-1][1], value)[active] & ~rose
+            history.append((iteration, value))
         if settled.any():
             done[active[settled]] = iteration
             status[active[settled]] = "converged"
@@ -237,6 +306,7 @@ def nmf(
             break
 
     final = objective(np.arange(len(table)))
+    state = _State(table, layout.placed(state.Wt, home), layout.placed(state.H, home))
     groups = np.arange(len(table)).reshape(-1, n_restarts)
     if keep == "best":
         groups = groups[np.arange(len(groups)), final[groups].argmin(1)][:, None]
@@ -249,7 +319,7 @@ def nmf(
 
     chosen = groups.reshape(-1)
     return Result(
-        W=pack(lambda b: np.ascontiguousarray(state.factors(b)[0].T) * given.flat.dtype.type(unscale[b])),
+        W=pack(lambda b: home.ascontiguousarray(state.factors(b)[0].T) * given.flat.dtype.type(unscale[b])),
         H=pack(lambda b: state.factors(b)[1].copy()),
         objective=pack(lambda b: float(final[b] * unscale[b] ** beta)),
         n_iter=pack(lambda b: int(done[b])),
@@ -281,9 +351,9 @@ class _Side:
 
     def __init__(
         self,
-        engine: backends.Backend,
+        engine: Any,
         factor: str,
-        given: Matrices,
+        given: Any,
         weights: Matrices | None,
         free: Any,
         table: Table,
@@ -292,14 +362,14 @@ class _Side:
         self.factor = factor
         self.table = table.copy() if factor == "H" else layout.transposed(table)
         self.free = [_free_mask(free, int(rank), f"free_{factor.lower()}") for rank in table[:, K]]
-        self.kept: list[tuple[int, NDArray[np.bool_]]] = []  # fixed rows inside K0:K1 of a problem
+        self.kept: list[tuple[int, Array]] = []  # fixed rows inside K0:K1 of a problem
         for b, row in enumerate(self.table):
             mask = self.free[b]
             used = np.flatnonzero(mask)
             row[K0], row[K1] = (used[0], used[-1] + 1) if len(used) else (0, 0)
             fixed = ~mask[row[K0] : row[K1]]
             if fixed.any():
-                self.kept.append((b, fixed))
+                self.kept.append((b, engine.xp.asarray(np.flatnonzero(fixed))))
         self.idle = bool((self.table[:, K0] == self.table[:, K1]).all())
         if factor == "W" and not self.idle:
             # A transposed copy once, instead of strided reads in every iteration.
@@ -319,7 +389,8 @@ class _Side:
             raise ValueError(f"penalties: {names} each make the update of {self.factor} themselves; give one of them.")
         if any(self.exact) and not self.idle:  # which moves all rows
             self.table[:, K0], self.table[:, K1] = 0, self.table[:, K]
-            self.kept = [(b, ~mask) for b, mask in enumerate(self.free) if not mask.all()]
+            fixed = [np.flatnonzero(~mask) for mask in self.free]
+            self.kept = [(b, self.engine.xp.asarray(rows)) for b, rows in enumerate(fixed) if len(rows)]
 
     def select(self, active: NDArray[np.intp], floor: Array) -> None:
         """Go on with these problems alone."""
@@ -331,14 +402,16 @@ class _Side:
         """Whether something has to be done between two updates."""
         return bool(any(self.penalties) or self.kept)
 
-    def half(self, state: _State) -> Half:
+    def half(self, state: _State, speed: Extrapolation | None) -> Half:
         """The update of the factor as half of a sweep."""
-        Wt, H = (state.Wt, state.H) if self.factor == "H" else (state.H, state.Wt)
-        return Half(self.active, self.V, Wt, H, self.weights)
+        which = 1 if self.factor == "H" else 0
+        factors = (state.Wt, state.H)
+        last = None if speed is None else speed.last[which]
+        return Half(self.active, self.V, factors[1 - which], factors[which], self.weights, last)
 
-    def update(self, state: _State, beta: float, gamma: float) -> None:
+    def update(self, half: Half, beta: float, gamma: float) -> None:
         """One multiplicative update of the factor, with its penalties."""
-        table, V, Wt, H, weights = self.half(state)
+        table, V, Wt, H, weights, _ = half
         saved = [(b, fixed, self._rows(H, b)[fixed].copy()) for b, fixed in self.kept]
         add_neg, add_pos, per_row = self._penalties(H)
         if per_row:
@@ -360,6 +433,17 @@ class _Side:
             for penalty in self.learning[b]:
                 penalty.advance(layout.view(H, row[H_AT], row[K], row[N]))
 
+    def descend(self, state: _State, rng: Any) -> NDArray[np.float64]:
+        """One sweep of coordinate descent over the free rows of the factor; how far each problem was from rest."""
+        if self.idle:
+            return np.zeros(len(self.active))
+        Wt, H = (state.Wt, state.H) if self.factor == "H" else (state.H, state.Wt)
+        free = [np.flatnonzero(self.free[int(b)]) for b in self.problems]
+        orders = free if rng is None else [rng.permutation(rows) for rows in free]
+        l1, l2 = (sum(one.lam for one in self.penalties[0] if isinstance(one, kind)) for kind in (L1, L2))
+        moved: NDArray[np.float64] = self.engine.coordinate_update(self.active, self.V, Wt, H, orders, l1, l2)
+        return moved
+
     def _rows(self, H: Array, b: int) -> Array:
         row = self.table[b].tolist()
         return layout.view(H, row[H_AT], row[K], row[N])[row[K0] : row[K1]]
@@ -379,7 +463,7 @@ class _Side:
             if all(part[which] is None for part in parts):
                 sums.append(None)
                 continue
-            flat = np.zeros(size, H.dtype)
+            flat = self.engine.xp.zeros(size, H.dtype)
             for part in parts:
                 row, value = part[0], part[which]
                 if value is not None:
@@ -394,11 +478,14 @@ def _start(
 ) -> list[tuple[Penalty, ...]]:
     """The penalties of each problem; those on the scale of a factor bring the start to that scale."""
     bound: list[tuple[Penalty, ...]] = []
-    count = len(state.table)
+    count, engine = len(state.table), sides[0].engine
     for b in range(count):
         wt, h = state.factors(b)
-        fixed = [(factor, ~side.free[b], factor[~side.free[b]]) for side, factor in zip(sides, (h, wt), strict=True)]
-        given = (b // n_restarts, count // n_restarts, wt, h, sides[0].engine)
+        fixed = []
+        for side, factor in zip(sides, (h, wt), strict=True):
+            rows = engine.xp.asarray(np.flatnonzero(~side.free[b]))
+            fixed.append((factor, rows, factor[rows]))
+        given = (b // n_restarts, count // n_restarts, wt, h, engine)
         bound.append(tuple(one.start(*given) if isinstance(one, Started) else one for one in penalties))
         for factor, rows, values in fixed:
             factor[rows] = values
@@ -407,15 +494,15 @@ def _start(
     return bound
 
 
-def _as_slice(mask: NDArray[np.bool_]) -> slice | NDArray[np.bool_]:
-    """The rows of a mask as a slice where they are neighbours: indexing then copies nothing."""
+def _as_slice(mask: NDArray[np.bool_], xp: Any) -> slice | Array:
+    """The rows of a mask as a slice where they are neighbours: indexing then copies nothing. Else their numbers."""
     used = np.flatnonzero(mask)
     if len(used) and used[-1] - used[0] + 1 == len(used):
         return slice(int(used[0]), int(used[-1]) + 1)
-    return mask
+    return xp.asarray(used)
 
 
-def _normalize(state: _State, movable: list[slice | NDArray[np.bool_]], active: NDArray[np.intp]) -> None:
+def _normalize(state: _State, movable: list[slice | Array], active: NDArray[np.intp]) -> None:
     """Columns of W to sum 1, their scale into H, where both may move; WH does not change."""
     for b in active.tolist():
         wt, h = state.factors(b)
@@ -431,6 +518,30 @@ def check_counts(**counts: int) -> None:
     for name, value in counts.items():
         if not isinstance(value, (int, np.integer)) or value < 1:
             raise ValueError(f"{name}={value!r} must be a whole number ≥ 1.")
+
+
+def _check_solver(solver: str, beta: float, weights: Any, penalties: Sequence[Any], tol: float | Rule) -> None:
+    """Raise where coordinate descent cannot do what is asked."""
+    if solver not in ("mu", "cd"):
+        raise ValueError(f"solver={solver!r} must be 'mu' or 'cd'.")
+    if solver == "mu":
+        return
+    if beta != 2:
+        raise ValueError(f"solver='cd' needs beta=2, got {beta:g}; use solver='mu'.")
+    if weights is not None:
+        raise ValueError("solver='cd' takes no weights=; use solver='mu'.")
+    other = [penalty for penalty in penalties if not isinstance(penalty, (L1, L2))]
+    if other:
+        raise ValueError(f"solver='cd' knows the penalties L1 and L2 only, not {other[0]!r}; use solver='mu'.")
+    if callable(tol):
+        raise ValueError("solver='cd' needs a number for tol=, since it stops by its gradients.")
+
+
+def _rule(tol: float | Rule) -> Rule | None:
+    """Which problems are settled, from the first, the previous and the present objectives; None never looks."""
+    if callable(tol):
+        return tol
+    return (lambda first, before, now: before - now <= tol * np.abs(first)) if tol > 0 else None
 
 
 def _dtype(dtype: DTypeLike | None) -> np.dtype[Any] | None:
@@ -487,8 +598,3 @@ def _rescaling(
     powers = np.clip(powers, -most, most)  # subnormal levels: the factor itself must not overflow
     powers[np.abs(powers) <= limit] = 0
     return np.ldexp(1.0, powers) if powers.any() else None
-
-
-def _times(given: Matrices, factors: NDArray[np.float64]) -> Matrices:
-    scaled = [piece * piece.dtype.type(factor) for piece, factor in zip(given.pieces(), factors, strict=True)]
-    return Matrices(np.concatenate([piece.reshape(-1) for piece in scaled]), given.shapes, given.form)

@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmfcore.arrays import any_kind
+from nmfcore.layout import as_array, namespace
+
 WINDOWS = ("hann", "sine", "hamming", "rect")
 
 
@@ -26,6 +29,7 @@ def make_window(name: str, frame: int) -> NDArray[np.float64]:
     raise ValueError(f"window={name!r} is not known; use one of {WINDOWS}.")
 
 
+@any_kind
 def stft(x: ArrayLike, frame: int = 1024, hop: int | None = None, window: str = "sine") -> NDArray[Any]:
     """Short-time Fourier transform X (…, F, N) of real signals x (…, T), F = frame // 2 + 1.
 
@@ -46,20 +50,21 @@ def stft(x: ArrayLike, frame: int = 1024, hop: int | None = None, window: str = 
     >>> X.shape, X.dtype
     ((129, 9), dtype('complex64'))
     """
-    x = np.asarray(x)
+    xp, x = namespace(x), as_array(x)
     hop = _check(frame, hop, window)
     if x.dtype.kind not in "fiu" or x.ndim < 1 or x.shape[-1] == 0:
         raise ValueError(f"x must hold real signals (…, T) with T ≥ 1; got shape {x.shape}, dtype {x.dtype}.")
     x = x if x.dtype == np.float32 else x.astype(np.float64, copy=False)
     before, count = _frames(x.shape[-1], frame, hop)
-    padded = np.zeros((*x.shape[:-1], (count - 1) * hop + frame), x.dtype)
+    padded = xp.zeros((*x.shape[:-1], (count - 1) * hop + frame), x.dtype)
     padded[..., before : before + x.shape[-1]] = x
-    frames = np.lib.stride_tricks.sliding_window_view(padded, frame, axis=-1)[..., ::hop, :]
-    shape = _window(window, frame, hop).astype(x.dtype)
+    frames = xp.lib.stride_tricks.sliding_window_view(padded, frame, axis=-1)[..., ::hop, :]
+    shape = xp.asarray(_window(window, frame, hop).astype(x.dtype))
     out: NDArray[Any] = np.swapaxes(np.fft.rfft(frames * shape, axis=-1), -1, -2)
-    return np.ascontiguousarray(out, np.complex64 if x.dtype == np.float32 else np.complex128)
+    return out.astype(np.complex64 if x.dtype == np.float32 else np.complex128, order="C")
 
 
+@any_kind
 def istft(
     X: ArrayLike, frame: int | None = None, hop: int | None = None, window: str = "sine", *, length: int
 ) -> NDArray[Any]:
@@ -76,7 +81,7 @@ def istft(
     >>> bool(np.abs(istft(stft(x, 64, 20), 64, 20, length=777) - x).max() < 1e-12)
     True
     """
-    X = np.asarray(X)
+    xp, X = namespace(X), as_array(X)
     if X.ndim < 2:
         raise ValueError(f"X must have shape (…, F, N); got {X.shape}.")
     frame = 2 * (X.shape[-2] - 1) if frame is None else frame
@@ -89,15 +94,16 @@ def istft(
         )
     dtype = np.float32 if X.dtype == np.complex64 else np.float64
     shape = _window(window, frame, hop)
-    frames = np.fft.irfft(np.swapaxes(X, -1, -2), frame, axis=-1).astype(dtype, copy=False) * shape.astype(dtype)
-    total = np.zeros((*X.shape[:-2], (count - 1) * hop + frame), dtype)
+    frames = np.fft.irfft(np.swapaxes(X, -1, -2), frame, axis=-1).astype(dtype, copy=False)
+    frames = frames * xp.asarray(shape.astype(dtype))
+    total = xp.zeros((*X.shape[:-2], (count - 1) * hop + frame), dtype)
     weight = np.zeros(total.shape[-1])
     for n in range(count):
         span = slice(n * hop, n * hop + frame)
         total[..., span] += frames[..., n, :]
         weight[span] += shape**2
     used = slice(before, before + length)
-    out: NDArray[Any] = total[..., used] / weight[used].astype(dtype)
+    out: NDArray[Any] = total[..., used] / xp.asarray(weight[used].astype(dtype))
     return out
 
 

@@ -21,7 +21,12 @@ def pytest_report_header() -> str:
     return f"nmfcore {nmfcore.__version__} in {home}, backends: {', '.join(found)}"
 
 
-@pytest.fixture(params=nmfcore.backends.available())
+def with_gpu_marks(names: list[str]) -> list[object]:
+    """Parameters for a fixture; those that run on a GPU carry its marker."""
+    return [pytest.param(name, marks=pytest.mark.gpu) if name.startswith("cuda") else name for name in names]
+
+
+@pytest.fixture(params=with_gpu_marks(nmfcore.backends.available()))
 def backend(request: pytest.FixtureRequest) -> str:
     """The name of each backend that works here, for `backend=`."""
     name: str = request.param

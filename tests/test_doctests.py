@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import io
 import pkgutil
 
@@ -11,7 +12,18 @@ import avfront
 import nmfcore
 
 # Imported only where its package is installed.
-NEEDS = {"nmfcore.backends.jit": "numba", "nmfcore.backends.native": "nmfcore._native"}
+NEEDS = {
+    "nmfcore.backends.jit": "numba",
+    "nmfcore.backends.native": "nmfcore._native",
+    **{f"nmfcore.estimators{module}": "sklearn" for module in ("", ".base", ".full", ".minibatch")},
+}
+
+
+class Finder(doctest.DocTestFinder):
+    """Also finds the examples of decorated functions, whose globals are the decorator's."""
+
+    def _from_module(self, module: object, object: object) -> bool:
+        return super()._from_module(module, inspect.unwrap(object) if callable(object) else object)  # type: ignore[misc, arg-type]
 
 
 def names() -> list[str]:
@@ -29,6 +41,6 @@ def test_examples(name: str) -> None:
     module = importlib.import_module(name)
     output = io.StringIO()
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-    for example in doctest.DocTestFinder(exclude_empty=True).find(module, name):
+    for example in Finder(exclude_empty=True).find(module, name):
         runner.run(example, out=output.write)
     assert runner.failures == 0, output.getvalue()

@@ -12,11 +12,12 @@ import pytest
 # A module imports only what stands on a lower step, its own package, or a name listed in PEERS. "*" is every
 # name that no step lists; those may import one another.
 NMFCORE = (
-    ("_native", "divergence", "layout", "masks", "metrics", "transform"),
+    ("_native", "arrays", "cuda", "layout", "threads"),
+    ("compressed", "divergence", "masks", "metrics", "transform"),
     ("backends",),
-    ("init", "penalties"),
+    ("acceleration", "init", "parts", "penalties"),
     ("online", "solve"),
-    ("models", "spatial"),
+    ("estimators", "models", "spatial"),
     ("_info",),
     ("",),
     ("__main__",),
@@ -34,9 +35,16 @@ PEERS = {("penalties", "init"), ("spatial", "models"), ("_info", "")}
 
 # Beyond the standard library and NumPy, nmfcore's modules may import only this.
 NMFCORE_THIRD_PARTY = {
+    "nmfcore.arrays": {"cupy"},
     "nmfcore.backends.cuda": {"cupy", "cupyx"},
+    "nmfcore.compressed": {"cupyx"},
     "nmfcore.backends.jit": {"numba"},
+    "nmfcore.estimators": {"sklearn"},
+    "nmfcore.estimators.base": {"sklearn"},
+    "nmfcore.estimators.full": {"sklearn"},
+    "nmfcore.estimators.minibatch": {"sklearn"},
     "nmfcore.models.rank_selection": {"matplotlib", "scipy"},
+    "nmfcore.threads": {"threadpoolctl"},
 }
 
 NMFCORE_PUBLIC = {
@@ -173,6 +181,21 @@ fit = nmfcore.nmf(V, 2, n_iter=5, seed=0, backend="reference")
 print(fit.W.shape, fit.H.shape)
 """
     assert run(program) == "(9, 2) (2, 7)"
+
+
+def test_without_scikit_learn_one_sentence_names_the_extra() -> None:
+    program = f"""{BLOCKED.replace('"torch"', '"torch", "sklearn"')}
+from nmfcore import *
+import nmfcore
+print(nmf([[1.0, 2.0]], 1, n_iter=1, seed=0).W.shape)
+try:
+    nmfcore.NMF
+except ImportError as error:
+    print(error)
+"""
+    shape, sentence = run(program).splitlines()
+    assert shape == "(1, 1)"
+    assert sentence.endswith("install it with: pip install 'nmfcore[sklearn]'")
 
 
 def test_the_order_is_enforced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

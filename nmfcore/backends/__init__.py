@@ -1,7 +1,8 @@
 """Backends: a handful of primitives over batches, each in one file; everything above is written once for all.
 
 `reference` is NumPy in float64 and the oracle of every test, `native` the compiled kernels, `jit` the Numba
-kernels that take over where no compiler was. See :class:`Backend` for what a backend offers.
+kernels that take over where no compiler was, `cuda` the kernels for NVIDIA GPUs (``"cuda:fp32"``, ``"cuda:tf32x3"``
+and ``"cuda:tf32"`` choose its precision). See :class:`Backend` for what a backend offers.
 """
 
 import warnings
@@ -13,7 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.layout import Array, Half, Table
+from nmfcore.backends import cuda
+from nmfcore.layout import Array, Half, Table, on_device
 
 PREFERENCE = ("native", "jit", "reference")
 _warned = False
@@ -23,6 +25,7 @@ class Backend(Protocol):
     """The seam. Buffers are flat and C-contiguous, `table` says where each problem lies (:mod:`nmfcore.layout`)."""
 
     name: str
+    xp: Any  # numpy or cupy: where the arrays lie, and what else is done to them
 
     def split_gradient(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
@@ -52,16 +55,42 @@ class Backend(Protocol):
     ) -> None:
         """`split_gradient`, plus a value per row of H (flat, at ROW_AT) added to each part, then `scale`, fused."""
 
-    def sweeps(self, n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
         """`n` times `update` of each half in turn, with nothing in between: what is left of a fit without penalties.
 
-        One call, so that a backend can keep a problem in its cache, or on its device, for all of them.
+        One call, so that a backend can keep a problem in its cache, or on its device, for all of them. With
+        `momentum` (n, problems) each update starts from H ⊙ (H / last)^momentum instead of H, and keeps H in `last`.
         """
 
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
     ) -> NDArray[np.float64]:
         """D_β(V | WH) of each problem, accumulated in float64."""
+
+    def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
+        """Move the rows of one H (K, N), in place and in that order, each to its minimum with the others as they are.
+
+        h_k ← max(h_k − (gram_k H − cross_k) · inverse_k, 0); returns Σ |projected gradient| before each move.
+        """
+
+    def coordinate_update(
+        self, table: Table, V: Array, Wt: Array, H: Array, orders: list[Any], l1: float, l2: float
+    ) -> NDArray[np.float64]:
+        """`coordinate_sweep` on each problem for β = 2 with penalties l1‖H‖₁ + (l2/2)‖H‖²; what the sweeps return."""
+
+    def sparse_gradient(self, v: Any, wt: Array, h: Array, floor: float | None = None) -> Array:
+        """Wᵀ(V / Λ) over the non-zeros of one V (CSC), Λ no smaller than `floor`; without a floor WᵀV."""
+
+    def sparse_divergence(self, v: Any, wt: Array, h: Array, floor: float) -> float:
+        """Σ V log(V / Λ) over the non-zeros of one V (CSC)."""
 
     def spatial_step(
         self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None, keep_v: bool = False
@@ -85,21 +114,40 @@ class Backend(Protocol):
 
 
 def available() -> list[str]:
-    """Names of the backends that work here, the preferred one first.
+    """Names of the backends that work here, the preferred one for the CPU first.
 
     >>> "reference" in available()
     True
     """
+    found = _for_cpu()
+    return [*found[:-1], *(["cuda"] if cuda.present() else []), found[-1]]
+
+
+def _for_cpu() -> list[str]:
+    """Asks for no GPU: that would import CuPy."""
     needs = {"native": "nmfcore._native", "jit": "numba", "reference": "numpy"}
     return [name for name in PREFERENCE if find_spec(needs[name]) is not None]
 
 
-def get(name: str = "auto", device: str = "auto") -> Backend:
-    """The backend of that name; `"auto"` is the fastest one that works on the device."""
+def get(name: str = "auto", device: str = "auto", data: Any = None) -> Backend:
+    """The backend of that name; `"auto"` is the fastest one on the device, and the device is where `data` is."""
     global _warned
-    if device not in ("auto", "cpu"):
-        raise ValueError(f"device={device!r} is not available in this version; use 'auto' or 'cpu'.")
-    found = available()
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device={device!r} is not known; use 'auto', 'cpu' or 'cuda'.")
+    kind, _, precision = name.partition(":")
+    if kind == "cuda" or (name == "auto" and (device == "cuda" or (device == "auto" and on_device(data)))):
+        if device == "cpu":
+            raise ValueError(f"backend={name!r} does not work on device='cpu'; leave one of them out.")
+        if not cuda.present():
+            raise ValueError(
+                f"{'backend' if kind == 'cuda' else 'device'}={name if kind == 'cuda' else device!r} is not available: "
+                "CuPy finds no NVIDIA GPU of compute capability 8.0 or newer. Install nmfcore[cuda] on a machine that "
+                "has one, or use device='cpu'."
+            )
+        return cuda.backend(precision or "auto")
+    if device == "cuda":
+        raise ValueError(f"backend={name!r} works on the CPU; with device='cuda' leave it out.")
+    found = _for_cpu()
     if name == "auto":
         name = found[0]
         if name != "native" and not _warned:
@@ -111,7 +159,14 @@ def get(name: str = "auto", device: str = "auto") -> Backend:
                 stacklevel=3,
             )
     if name not in found:
-        raise ValueError(f"backend={name!r} is not available here; found: {found}.")
+        raise ValueError(f"backend={name!r} is not available here; found: {available()}.")
     module: Any = import_module(f"nmfcore.backends.{name}")
     backend: Backend = module.BACKEND
     return backend
+
+
+def for_job(engine: Backend, multiply_adds: float) -> Backend:
+    """The same backend, or the one of a GPU that is present where so much work is done faster there."""
+    if multiply_adds >= cuda.settings()["gpu_from_multiply_adds"] and cuda.present():
+        return cuda.backend()
+    return engine

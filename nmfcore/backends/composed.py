@@ -1,14 +1,12 @@
 """What every backend can build from its own `split_gradient`: the parts of the seam that need no second writing."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nmfcore.layout import H_AT, K0, K1, ROW_AT, Array, Half, K, N, Table, view, views
-
-if TYPE_CHECKING:
-    from nmfcore.backends import Backend
+from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, Array, F, Half, K, N, Table, namespace, view, views
 
 
 def scale(table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
@@ -37,7 +35,8 @@ def add_rows(table: Table, flat: Array, rows: Array | None) -> None:
 
 def euclidean_parts(table: Table, V: Array, Wt: Array, H: Array) -> tuple[Array, Array]:
     """`split_gradient` for β = 2 without weights: WᵀV and (WᵀW)H need no Λ, and are BLAS's own work."""
-    neg, pos = np.zeros_like(H), np.zeros_like(H)
+    whole = (table[:, K0] == 0).all() and (table[:, K1] == table[:, K]).all()
+    neg, pos = (np.empty_like(H) if whole else np.zeros_like(H) for _ in range(2))
     for row, (v, wt, h) in zip(table.tolist(), views(table, V, Wt, H), strict=True):
         rows = slice(row[K0], row[K1])
         np.matmul(wt[rows], v, out=view(neg, row[H_AT], row[K], row[N])[rows])
@@ -45,8 +44,104 @@ def euclidean_parts(table: Table, V: Array, Wt: Array, H: Array) -> tuple[Array,
     return neg, pos
 
 
-def sweeps(backend: "Backend", n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
+def sweeps(
+    backend: Any,
+    n: int,
+    halves: Sequence[Half],
+    beta: float,
+    floor: Array,
+    exponent: float,
+    momentum: Array | None = None,
+) -> None:
     """`n` times the update of each half in turn."""
-    for _ in range(n):
-        for table, V, Wt, H, weights in halves:
-            backend.update(table, V, Wt, H, beta, floor, exponent, weights)
+    for sweep in range(n):
+        for half in halves:
+            if momentum is not None:
+                extrapolate(half, momentum[sweep])
+            backend.update(half.table, half.V, half.Wt, half.H, beta, floor, exponent, half.weights)
+
+
+def extrapolate(half: Half, momentum: Array) -> None:
+    """H ← H ⊙ (H / last)^momentum, last ← H of before: a step further the way that each problem came."""
+    assert half.last is not None
+    limits = np.finfo(half.H.dtype)
+    for row, power in zip(half.table.tolist(), momentum.tolist(), strict=True):
+        h, last = (view(flat, row[H_AT], row[K], row[N]) for flat in (half.H, half.last))
+        some = (h > 0) & (last > 0)
+        with np.errstate(over="ignore", under="ignore"):
+            step = np.where(some, h / np.where(some, last, 1), 1)
+            last[...] = h
+            h *= np.clip(step, limits.tiny, limits.max) ** power
+        np.minimum(h, limits.max, out=h)
+
+
+def euclidean_divergence(table: Table, V: Array, Wt: Array, H: Array) -> NDArray[np.float64]:
+    """`divergence` for β = 2 without weights: BLAS's work too, whose threads would fight those of a kernel."""
+    values = np.zeros(len(table))
+    for b, (v, wt, h) in enumerate(views(table, V, Wt, H)):
+        step = max(1, (1 << 18) // v.shape[1])  # rows that stay in cache
+        for at in range(0, len(v), step):
+            error = v[at : at + step] - wt[:, at : at + step].T @ h
+            values[b] += 0.5 * np.square(error, out=error).sum(dtype=np.float64)
+    return values
+
+
+def products(table: Table, V: Array, Wt: Array, H: Array) -> list[Array]:
+    """WᵀV (K, N) of each problem."""
+    return [wt @ v for v, wt, _ in views(table, V, Wt, H)]
+
+
+def coordinate_update(
+    table: Table, cross: list[Array], Wt: Array, H: Array, orders: list[Array], l1: float, l2: float, sweep: Any
+) -> NDArray[np.float64]:
+    """`sweep` over the rows of H in the order given, with the two penalties in the Gram matrix and in WᵀV.
+
+    A pattern whose energy is nothing beside a V of level 1 has no minimum to go to, and its row stays.
+    """
+    least = 1e-30 if H.dtype == np.float32 else 1e-200
+    moved = np.zeros(len(table))
+    for b, (row, wtv, order) in enumerate(zip(table.tolist(), cross, orders, strict=True)):
+        wt, h = view(Wt, row[W_AT], row[K], row[F]), view(H, row[H_AT], row[K], row[N])
+        gram = wt @ wt.T + l2 * namespace(wt).eye(len(wt), dtype=wt.dtype)
+        diagonal = gram.diagonal()
+        some = diagonal > least
+        inverse = np.where(some, 1 / np.where(some, diagonal, 1), 0).astype(diagonal.dtype)
+        if l1:
+            wtv -= H.dtype.type(l1)
+        moved[b] = sweep(h, gram, wtv, inverse, order)
+    return moved
+
+
+def coordinate_sweep(H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
+    """The sweep of :class:`nmfcore.backends.Backend`, a row at a time."""
+    violation = 0.0
+    for k in order.tolist():
+        slope = gram[k] @ H - cross[k]
+        violation += float(np.abs(np.where(H[k] > 0, slope, np.minimum(slope, 0))).sum())
+        H[k] = np.maximum(H[k] - slope * inverse[k], 0)
+    return violation
+
+
+def sparse_gradient(v: Any, wt: Array, h: Array, floor: float | None = None) -> Array:
+    """Wᵀ(V / Λ) over the non-zeros of V (CSC), or WᵀV without a floor."""
+    values = v.data if floor is None else v.data / np.maximum(_at_nonzeros(v, wt, h), floor)
+    quotients = type(v)((values, v.indices, v.indptr), shape=v.shape)
+    out: Array = (quotients.T @ wt.T).T
+    return out
+
+
+def sparse_divergence(v: Any, wt: Array, h: Array, floor: float) -> float:
+    """Σ V log(V / Λ) over the non-zeros of V (CSC)."""
+    values = v.data.astype(np.float64)
+    return float(values @ np.log(values / np.maximum(_at_nonzeros(v, wt, h), floor)))
+
+
+def _at_nonzeros(v: Any, wt: Array, h: Array) -> Array:
+    """Λ at the non-zeros of V, a piece at a time."""
+    rows, columns = v.indices, v.tocoo().col
+    out = np.empty_like(v.data)
+    step = max(1, (1 << 22) // len(wt))
+    for at in range(0, len(out), step):
+        piece = slice(at, at + step)
+        out[piece] = (wt[:, rows[piece]] * h[:, columns[piece]]).sum(0)
+    return out

@@ -33,6 +33,7 @@ class Jit:
     """The Numba backend; see :class:`nmfcore.backends.Backend` for what each method computes."""
 
     name = "jit"
+    xp: Any = np
 
     def split_gradient(
         self,
@@ -72,8 +73,16 @@ class Jit:
         nowhere = _none(H)
         _spread(_sweep, len(items), _work(table), items, *given, H, float(exponent), *added, nowhere, nowhere)
 
-    def sweeps(self, n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
-        composed.sweeps(self, n, halves, beta, floor, exponent)
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
+        composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
 
     def divergence(
         self,
@@ -91,6 +100,31 @@ class Jit:
         out = np.zeros(len(table))
         np.add.at(out, items[:, 0], parts)
         return out
+
+    def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
+        starts = np.arange(0, H.shape[1], PANEL)
+        parts = np.empty(len(starts))
+        given = [_read_only(one) for one in (gram, cross, inverse, order)]
+        _spread(_descend, len(starts), H.size * len(H), _read_only(starts), H, *given, parts)
+        return float(parts.sum())
+
+    def coordinate_update(
+        self, table: Table, V: Array, Wt: Array, H: Array, orders: list[Any], l1: float, l2: float
+    ) -> NDArray[np.float64]:
+        cross = composed.products(table, V, Wt, H)
+        return composed.coordinate_update(table, cross, Wt, H, orders, l1, l2, self.coordinate_sweep)
+
+    def sparse_gradient(self, v: Any, wt: Array, h: Array, floor: float | None = None) -> Array:
+        neg = np.zeros((h.shape[1], len(h)), h.dtype)
+        given = _by_rows(v, wt, h)
+        low = np.nan if floor is None else float(floor)
+        _spread(_sparse_columns, len(neg), v.nnz * len(h), *given, low, neg)
+        return np.ascontiguousarray(neg.T)
+
+    def sparse_divergence(self, v: Any, wt: Array, h: Array, floor: float) -> float:
+        parts = np.zeros(h.shape[1])
+        _spread(_sparse_divergences, len(parts), v.nnz * len(h), *_by_rows(v, wt, h), float(floor), parts)
+        return float(parts.sum())
 
     def spatial_step(
         self,
@@ -145,6 +179,12 @@ def _work(table: Table) -> int:
 
 def _planes(X: Array, psi: Array | None) -> Array:
     return _read_only(np.zeros((0, 0, 0), X.real.dtype) if psi is None else psi)
+
+
+def _by_rows(v: Any, wt: Array, h: Array) -> tuple[Array, ...]:
+    """Starts, rows and values of a CSC matrix, and the factors with one contiguous row for each row and column of V."""
+    given = (v.indptr.astype(np.int64, copy=False), v.indices.astype(np.int32, copy=False), v.data, wt.T, h.T)
+    return tuple(_read_only(one) for one in given)
 
 
 def _none(like: Array) -> Array:
@@ -311,6 +351,64 @@ def _distance(v: Any, lam: Any, beta: float) -> Any:
         return v / lam - np.log(v / lam) - 1
     powers = v**beta + (beta - 1) * lam**beta - beta * v * lam ** (beta - 1)
     return powers / (beta * (beta - 1))
+
+
+@_compiled
+def _descend(start: int, stop: int, starts: Array, H: Array, gram: Array, cross: Array, inverse: Array,
+             order: Array, out: Array) -> None:  # fmt: skip
+    """Coordinate descent on panels of H; the sum of the projected gradients of each panel into `out`."""
+    slope = np.empty(PANEL)
+    for i in range(start, stop):
+        n0 = starts[i]
+        width = min(PANEL, H.shape[1] - n0)
+        total = 0.0
+        for k in order:
+            for c in range(width):
+                slope[c] = -cross[k, n0 + c]
+            for r in range(len(gram)):
+                weight = np.float64(gram[k, r])
+                for c in range(width):
+                    slope[c] += weight * H[r, n0 + c]
+            for c in range(width):
+                old = H[k, n0 + c]
+                total += abs(slope[c] if old > 0 else min(slope[c], 0.0))
+                H[k, n0 + c] = max(old - slope[c] * inverse[k], 0.0)
+        out[i] = total
+
+
+# ---- sparse V ----------------------------------------------------------------------------------------------
+
+
+@_compiled
+def _sparse_columns(start: int, stop: int, starts: Array, rows: Array, values: Array, W: Array, H: Array,
+                    low: float, neg: Array) -> None:  # fmt: skip
+    """Wᵀ(V / Λ) of columns of V, from W (F, K) and H (N, K) into `neg` (N, K); WᵀV where `low` is NaN."""
+    for n in range(start, stop):
+        for at in range(starts[n], starts[n + 1]):
+            w = W[rows[at]]
+            value = np.float64(values[at])
+            if not np.isnan(low):
+                value /= max(_dot(w, H[n]), low)
+            for k in range(len(w)):
+                neg[n, k] += value * w[k]
+
+
+@_compiled
+def _sparse_divergences(start: int, stop: int, starts: Array, rows: Array, values: Array, W: Array, H: Array,
+                        low: float, out: Array) -> None:  # fmt: skip
+    """Σ V log(V / Λ) of each column into `out`."""
+    for n in range(start, stop):
+        for at in range(starts[n], starts[n + 1]):
+            value = np.float64(values[at])
+            out[n] += value * np.log(value / max(_dot(W[rows[at]], H[n]), low))
+
+
+@_compiled
+def _dot(a: Array, b: Array) -> float:
+    total = 0.0
+    for k in range(len(a)):
+        total += np.float64(a[k]) * b[k]
+    return total
 
 
 # ---- local Gaussian model ----------------------------------------------------------------------------------

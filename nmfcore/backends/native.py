@@ -8,25 +8,32 @@ from numpy.typing import NDArray
 
 from nmfcore import _native
 from nmfcore.backends import composed
-from nmfcore.layout import Array, Half, Table
+from nmfcore.layout import Array, Half, K, Table
+
+BLAS_RANK = 256  # above this many components the (K, K) product of β = 2 is worth sharing among threads
+
+
+def _better_by_blas(table: Table, beta: float, weights: Array | None) -> bool:
+    return beta == 2 and weights is None and int(table[:, K].max(initial=0)) > BLAS_RANK
 
 
 class Native:
     """Fused C++ kernels, with the instruction set chosen at run time; see :class:`nmfcore.backends.Backend`."""
 
     name = "native"
+    xp: Any = np
 
     def split_gradient(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
     ) -> tuple[Array, Array]:
-        if beta == 2 and weights is None:
+        if _better_by_blas(table, beta, weights):
             return composed.euclidean_parts(table, V, Wt, H)
         neg, pos = np.zeros_like(H), np.zeros_like(H)
         _native.split_gradient(table, V, Wt, H, beta, floor, weights, neg, pos)
         return neg, pos
 
     def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
-        composed.scale(table, H, neg, pos, exponent)
+        _native.scale(table, H, neg, pos, exponent)
 
     def update(
         self,
@@ -41,7 +48,7 @@ class Native:
         add_neg: Array | None = None,
         add_pos: Array | None = None,
     ) -> None:
-        if beta == 2 and weights is None:
+        if _better_by_blas(table, beta, weights):
             neg, pos = composed.euclidean_parts(table, V, Wt, H)
             composed.add_rows(table, neg, add_neg)
             composed.add_rows(table, pos, add_pos)
@@ -49,18 +56,45 @@ class Native:
             return
         _native.update(table, V, Wt, H, beta, floor, exponent, weights, add_neg, add_pos)
 
-    def sweeps(self, n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
-        if beta == 2 and halves[0].weights is None:
-            composed.sweeps(self, n, halves, beta, floor, exponent)
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
+        if _better_by_blas(halves[0].table, beta, halves[0].weights):
+            composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
         else:
-            _native.sweeps(n, list(halves), beta, floor, exponent)
+            _native.sweeps(n, list(halves), beta, floor, exponent, momentum)
 
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
     ) -> NDArray[np.float64]:
+        if _better_by_blas(table, beta, weights):
+            return composed.euclidean_divergence(table, V, Wt, H)
         values = np.empty(len(table))
         _native.divergence(table, V, Wt, H, beta, floor, weights, values)
         return values
+
+    def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
+        return float(_native.coordinate_sweep(H, gram, cross, inverse, order))
+
+    def coordinate_update(
+        self, table: Table, V: Array, Wt: Array, H: Array, orders: list[Any], l1: float, l2: float
+    ) -> NDArray[np.float64]:
+        cross = composed.products(table, V, Wt, H)
+        return composed.coordinate_update(table, cross, Wt, H, orders, l1, l2, self.coordinate_sweep)
+
+    def sparse_gradient(self, v: Any, wt: Array, h: Array, floor: float | None = None) -> Array:
+        neg = np.empty(h.shape, h.dtype)
+        _native.sparse(*_compressed(v), wt, h, floor or 0.0, floor is not None, neg)
+        return neg
+
+    def sparse_divergence(self, v: Any, wt: Array, h: Array, floor: float) -> float:
+        return float(_native.sparse(*_compressed(v), wt, h, floor, True, None))
 
     def spatial_step(
         self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None, keep_v: bool = False
@@ -89,6 +123,11 @@ class Native:
     def threads(self) -> int:
         """Threads that the kernels use (set OMP_NUM_THREADS before the first import to change it)."""
         return int(_native.threads())
+
+
+def _compressed(v: Any) -> tuple[Array, Array, Array]:
+    """Starts, rows and values of a CSC matrix, in the types of the kernels."""
+    return v.indptr.astype(np.int64, copy=False), v.indices.astype(np.int32, copy=False), v.data
 
 
 BACKEND: Any = Native()

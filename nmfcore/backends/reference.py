@@ -15,6 +15,7 @@ class Reference:
     """Formulas without any thought of speed; see :class:`nmfcore.backends.Backend`."""
 
     name = "reference"
+    xp: Any = np
 
     def split_gradient(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
@@ -51,8 +52,16 @@ class Reference:
         composed.add_rows(table, pos, add_pos)
         self.scale(table, H, neg, pos, exponent)
 
-    def sweeps(self, n: int, halves: Sequence[Half], beta: float, floor: Array, exponent: float) -> None:
-        composed.sweeps(self, n, halves, beta, floor, exponent)
+    def sweeps(
+        self,
+        n: int,
+        halves: Sequence[Half],
+        beta: float,
+        floor: Array,
+        exponent: float,
+        momentum: Array | None = None,
+    ) -> None:
+        composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
 
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
@@ -63,6 +72,21 @@ class Reference:
             d = elementwise(_floored(v, floor[b], beta), lam, beta)
             out[b] = np.sum(d if weights is None else d * view(weights, row[V_AT], row[F], row[N]))
         return out
+
+    def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
+        return composed.coordinate_sweep(H, gram, cross, inverse, order)
+
+    def coordinate_update(
+        self, table: Table, V: Array, Wt: Array, H: Array, orders: list[Any], l1: float, l2: float
+    ) -> NDArray[np.float64]:
+        cross = composed.products(table, V, Wt, H)
+        return composed.coordinate_update(table, cross, Wt, H, orders, l1, l2, self.coordinate_sweep)
+
+    def sparse_gradient(self, v: Any, wt: Array, h: Array, floor: float | None = None) -> Array:
+        return composed.sparse_gradient(v, wt, h, floor)
+
+    def sparse_divergence(self, v: Any, wt: Array, h: Array, floor: float) -> float:
+        return composed.sparse_divergence(v, wt, h, floor)
 
     def spatial_step(
         self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None, keep_v: bool = False

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from nmfcore.arrays import any_kind
 from nmfcore.layout import Matrices
 from nmfcore.models.components import SourceFactors, check_frames, one_for_each
 from nmfcore.solve import Callback, nmf
 
 
+@any_kind
 def activity_nmf(
     V: ArrayLike | Sequence[ArrayLike],
     activity: ArrayLike | Sequence[ArrayLike],

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from nmfcore.arrays import any_kind
 from nmfcore.divergence import as_beta
 from nmfcore.layout import Matrices
 from nmfcore.penalties import CoupledView, UnitSum, View
@@ -35,6 +36,7 @@ class CofactorResult:
     n_iter: Any
 
 
+@any_kind
 def cofactorize(
     views: Sequence[Any],
     n_components: int,

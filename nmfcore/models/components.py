@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.layout import Matrices
+from nmfcore.layout import Matrices, host
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def one_for_each(value: Any, name: str, given: Matrices) -> list[NDArray[np.floa
         pieces = [value] * len(given.shapes)
     else:
         pieces = given.form.unpack(value, name, len(given.shapes))
-    out = [np.asarray(piece, np.float64) for piece in pieces]
+    out = [host(piece, np.float64) for piece in pieces]
     for piece in out:
         if piece.ndim != 2 or piece.size == 0 or not np.isfinite(piece).all() or piece.min() < 0:
             raise ValueError(f"{name} must hold finite nonnegative matrices; got one of shape {piece.shape}.")

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from nmfcore.arrays import any_kind
 from nmfcore.layout import Matrices
 from nmfcore.models.components import SourceFactors, check_frames, one_for_each, source_labels
 from nmfcore.penalties import L1, Regression, UnitNorm
 from nmfcore.penalties.regression import Regressed
 from nmfcore.solve import Callback, nmf
+from nmfcore.threads import blas_in_one_thread
 
 Array = NDArray[Any]
 METHODS = ("ls", "sparse", "joint")
@@ -33,6 +35,8 @@ class CrossModalResult(SourceFactors):
     sounding: Any
 
 
+@any_kind
+@blas_in_one_thread()
 def cross_modal_regression(
     V: ArrayLike | Sequence[ArrayLike],
     M: ArrayLike | Sequence[ArrayLike],

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmfcore.arrays import any_kind
 from nmfcore.solve import nmf
 
 SILENCE = 1e-6  # frames this far (60 dB) below the loudest teach nothing about a source
@@ -37,6 +38,7 @@ class Dictionary:
         return [self.blocks[source] for source in self.sources]
 
 
+@any_kind
 def learn_dictionary(
     examples: Mapping[str, Sequence[ArrayLike]],
     n_components: int | Mapping[str, int] = 32,

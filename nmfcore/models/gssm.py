@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmfcore.arrays import any_kind
 from nmfcore.models.dictionary import Dictionary
 from nmfcore.penalties import GroupSparsity
 from nmfcore.solve import Callback, nmf
@@ -31,6 +32,7 @@ class GssmResult:
     n_iter: int
 
 
+@any_kind
 def gssm_separate(
     V: ArrayLike,
     dictionary: Dictionary,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from nmfcore.arrays import any_kind
 from nmfcore.layout import Matrices
 from nmfcore.models.components import SourceFactors
 from nmfcore.solve import Callback, check_counts, nmf
@@ -14,6 +15,7 @@ Array = NDArray[Any]
 RANGE_DB = 60.0  # of a pattern's mel spectrum that counts
 
 
+@any_kind
 def mel_clustering(
     V: ArrayLike | Sequence[ArrayLike],
     n_sources: int,

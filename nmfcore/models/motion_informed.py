@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from nmfcore.arrays import any_kind
 from nmfcore.layout import Matrices
 from nmfcore.models.components import SourceFactors, check_frames, one_for_each, source_labels
 from nmfcore.solve import Callback, nmf
 
 
+@any_kind
 def motion_init_nmf(
     V: ArrayLike | Sequence[ArrayLike],
     motion: ArrayLike | Sequence[ArrayLike],
@@ -82,6 +84,7 @@ def motion_init_nmf(
     return SourceFactors(fit.W, fit.H, everywhere, int(labels.max()) + 1, fit.objective, fit.n_iter)
 
 
+@any_kind
 def motion_clustering(
     V: ArrayLike | Sequence[ArrayLike],
     motion: ArrayLike | Sequence[ArrayLike],

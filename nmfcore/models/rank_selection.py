@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from nmfcore.arrays import any_kind
 from nmfcore.divergence import as_beta, elementwise
 from nmfcore.layout import Matrices
 from nmfcore.solve import check_counts, nmf
@@ -70,6 +71,7 @@ class RankSelection:
         return figure
 
 
+@any_kind
 def select_rank(
     V: ArrayLike,
     ranks: Sequence[int],

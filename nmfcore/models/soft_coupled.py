@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from nmfcore.layout import Matrices
+from nmfcore.arrays import any_kind
+from nmfcore.layout import Matrices, namespace, placed
 from nmfcore.models.components import SourceFactors, check_frames, one_for_each, source_labels
 from nmfcore.penalties import Coupling, UnitSum
 from nmfcore.penalties.coupling import Coupled
@@ -25,6 +26,7 @@ class SoftCoupledResult(SourceFactors):
     scale: Any
 
 
+@any_kind
 def soft_coupled_nmf(
     V: ArrayLike | Sequence[ArrayLike],
     motion: ArrayLike | Sequence[ArrayLike],
@@ -103,6 +105,6 @@ def soft_coupled_nmf(
     activations = given.form.unpack(fit.H, "H", len(pieces))
     for h, (_, coupling) in zip(activations, fit.penalties, strict=True):
         assert isinstance(coupling, Coupled)
-        scales.append(coupling.scale(h)[:, 0])
+        scales.append(coupling.scale(placed(h, namespace(coupling.target)))[:, 0])
     everywhere = pack([labels] * len(pieces))
     return SoftCoupledResult(fit.W, fit.H, everywhere, n_sources, fit.objective, fit.n_iter, pack(scales))

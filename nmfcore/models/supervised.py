@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from nmfcore.arrays import any_kind
 from nmfcore.layout import Matrices
 from nmfcore.models.components import SourceFactors
 from nmfcore.models.dictionary import Dictionary
@@ -81,6 +82,7 @@ def learn_dictionary_online(
     return Dictionary(np.concatenate(patterns, axis=1), tuple(recordings), blocks)
 
 
+@any_kind
 def supervised_nmf(
     V: ArrayLike | Sequence[ArrayLike],
     dictionary: Dictionary,

@@ -9,7 +9,9 @@
 // Nothing of the size of V is written, and a panel's sums belong to one thread: the result does not depend on the
 // number of threads. W is packed as [row block][k][ROWS], which both products read by broadcasts.
 
-enum Kind { KL, KL_WEIGHTED, IS, EUCLIDEAN, GENERAL };
+// HALF and THREE_HALVES are β = ½ and 1½, where a reciprocal root takes the place of two powers.
+// FROBENIUS, β = 2 without weights, forms no Λ: WᵀV is one product, and (WᵀW)H a small one.
+enum Kind { KL, KL_WEIGHTED, IS, FROBENIUS, EUCLIDEAN, HALF, THREE_HALVES, GENERAL };
 
 // Register tiles: ROWS × VECS vectors of Λ beside VECS of H; KTILE × VECS accumulators in the second product.
 #if defined(__AVX512F__)
@@ -28,13 +30,13 @@ constexpr int64_t SMALL = 1 << 17;  // multiply-adds below which threads cost mo
 // A panel under way: its columns n0…n0+have of H, and the accumulators of the two parts of the gradient.
 template <typename T> struct Panel {
     static constexpr int cols = VECS * Simd<T>::lanes;
-    static constexpr int64_t size(int64_t K) { return 3 * K * cols; }
+    static constexpr int64_t size(int64_t K) { return (3 * K + ROWS) * cols; }
 
-    T *h, *neg, *pos;
+    T *h, *neg, *pos;  // (K, cols); h ends in a block of zeros
     int64_t n0;
     int have;
     Panel(T *memory, const Problem &p, int64_t index)
-        : h(memory), neg(h + p.K * cols), pos(neg + p.K * cols), n0(index * cols),
+        : h(memory), neg(h + (p.K + ROWS) * cols), pos(neg + p.K * cols), n0(index * cols),
           have(int(p.N - n0 < cols ? p.N - n0 : cols)) {}
 };
 
@@ -71,11 +73,26 @@ NMF_INLINE void ratio(Vec<T> lam, Vec<T> v, Vec<T> u, T low, T beta, Vec<T> &neg
     } else if constexpr (KIND == EUCLIDEAN) {
         neg = u * v;
         pos = u * lam;
+    } else if constexpr (KIND == HALF) {
+        const Vec<T> root = reciprocal_root(lam);
+        pos = u * root;
+        neg = vmin(v * (root * root) * pos, splat(Simd<T>::largest));
+    } else if constexpr (KIND == THREE_HALVES) {
+        const Vec<T> root = u * reciprocal_root(lam);
+        neg = v * root;
+        pos = lam * root;
     } else {
         const Vec<T> power = u * vpow<T>(lam, beta - 2);
         neg = vmin((beta < 0 ? vmax(v, splat(low)) : v) * power, splat(Simd<T>::largest));
         pos = vmin(lam * power, splat(Simd<T>::largest));
     }
+}
+
+// A panel's part of a row of V, which may touch a line more than its size needs.
+template <typename T> NMF_INLINE void fetch_row(const T *row) {
+    __builtin_prefetch(row);
+    __builtin_prefetch(row + Simd<T>::lanes);
+    __builtin_prefetch(row + 2 * Simd<T>::lanes - 1);
 }
 
 // Λ of ROWS × (NV vectors), in registers. Meanwhile the rows of V at `ahead` are fetched, one with each k: strides of
@@ -89,9 +106,7 @@ NMF_INLINE void product(const T *w, const T *h, int64_t K, const T *ahead, int64
         for (int j = 0; j < NV; ++j) acc[r][j] = Vec<T>{};
     for (int64_t k = 0; k < K; ++k, w += ROWS, h += VECS * L) {
         if (k < ROWS) {
-            __builtin_prefetch(ahead);
-            __builtin_prefetch(ahead + L);
-            __builtin_prefetch(ahead + 2 * L - 1);
+            fetch_row(ahead);
             ahead += stride;
         }
         Vec<T> column[NV];
@@ -102,6 +117,17 @@ NMF_INLINE void product(const T *w, const T *h, int64_t K, const T *ahead, int64
 #pragma GCC unroll 4
             for (int j = 0; j < NV; ++j) acc[r][j] += w[r] * column[j];
     }
+}
+
+// A register tile of V itself.
+template <typename T, int NV> NMF_INLINE void copy_rows(const T *row, int64_t N, int have, int used, T *out) {
+    constexpr int L = Simd<T>::lanes, C = VECS * L;
+    for (int r = 0; r < ROWS; ++r)
+        for (int j = 0; j < NV; ++j) {
+            const T *at = row + r * N + j * L;
+            const int n = r < used ? have - j * L : 0;
+            store(out + r * C + j * L, n >= L ? load(at) : load_first(at, n));
+        }
 }
 
 // The ratio at a whole register tile; `row` and `weight` point to its corner in V and the weights. At the edges of V
@@ -126,18 +152,31 @@ NMF_INLINE void ratios(const Vec<T> (&acc)[ROWS][NV], const T *row, const T *wei
         }
 }
 
+// Rows of V to be fetched while something else is computed, a few at a time: `from`, one row in `every`.
+template <typename T> struct Ahead {
+    const T *from;
+    int64_t stride;
+    int every;
+};
+
 // acc[k] += Σ_r w[r][k] q[r] for KT rows k, over the rows of the chunk. The chunk's own sum begins at zero: one long
 // sum over all rows of V would lose digits that sums of sums keep.
-template <typename T, int NV, int KT>
-NMF_INLINE void back(const T *w, int64_t K, const T *q, int blocks, T *acc) {
+template <typename T, int NV, int KT, bool FETCH>
+NMF_INLINE void back(const T *w, int64_t K, const T *q, int blocks, T *acc, Ahead<T> ahead) {
     constexpr int L = Simd<T>::lanes, C = VECS * L;
     Vec<T> sum[KT][NV];
 #pragma GCC unroll 16
     for (int k = 0; k < KT; ++k)
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) sum[k][j] = Vec<T>{};
+    int wait = 1;
     for (int b = 0; b < blocks; ++b, w += K * ROWS) {
         for (int r = 0; r < ROWS; ++r, q += C) {
+            if (FETCH && --wait == 0) {
+                fetch_row(ahead.from);
+                ahead.from += ahead.every * ahead.stride;
+                wait = ahead.every;
+            }
             Vec<T> entry[NV];
 #pragma GCC unroll 4
             for (int j = 0; j < NV; ++j) entry[j] = load(q + j * L);
@@ -153,21 +192,25 @@ NMF_INLINE void back(const T *w, int64_t K, const T *q, int blocks, T *acc) {
         for (int j = 0; j < NV; ++j) store(acc + k * C + j * L, load(acc + k * C + j * L) + sum[k][j]);
 }
 
-template <typename T, int NV>
-static void back_all(const T *w, int64_t K, int64_t k0, int64_t k1, const T *q, int blocks, T *acc) {
+// For rows k0…k1. With FETCH, each tile of k fetches its share of the chunk of V that comes next.
+template <typename T, int NV, bool FETCH = false>
+static void back_all(const T *w, int64_t K, int64_t k0, int64_t k1, const T *q, int blocks, T *acc,
+                     const T *next = nullptr, int64_t stride = 0) {
     constexpr int C = Panel<T>::cols;
+    Ahead<T> ahead{next, stride, int((k1 - k0 + KTILE - 1) / KTILE)};
     int64_t k = k0;
-    for (; k + KTILE <= k1; k += KTILE) back<T, NV, KTILE>(w + k * ROWS, K, q, blocks, acc + (k - k0) * C);
+    for (; k + KTILE <= k1; k += KTILE, ahead.from += stride)
+        back<T, NV, KTILE, FETCH>(w + k * ROWS, K, q, blocks, acc + (k - k0) * C, ahead);
     w += k * ROWS;
     acc += (k - k0) * C;
     switch (k1 - k) {
-        case 7: back<T, NV, 7>(w, K, q, blocks, acc); break;
-        case 6: back<T, NV, 6>(w, K, q, blocks, acc); break;
-        case 5: back<T, NV, 5>(w, K, q, blocks, acc); break;
-        case 4: back<T, NV, 4>(w, K, q, blocks, acc); break;
-        case 3: back<T, NV, 3>(w, K, q, blocks, acc); break;
-        case 2: back<T, NV, 2>(w, K, q, blocks, acc); break;
-        case 1: back<T, NV, 1>(w, K, q, blocks, acc); break;
+        case 7: back<T, NV, 7, FETCH>(w, K, q, blocks, acc, ahead); break;
+        case 6: back<T, NV, 6, FETCH>(w, K, q, blocks, acc, ahead); break;
+        case 5: back<T, NV, 5, FETCH>(w, K, q, blocks, acc, ahead); break;
+        case 4: back<T, NV, 4, FETCH>(w, K, q, blocks, acc, ahead); break;
+        case 3: back<T, NV, 3, FETCH>(w, K, q, blocks, acc, ahead); break;
+        case 2: back<T, NV, 2, FETCH>(w, K, q, blocks, acc, ahead); break;
+        case 1: back<T, NV, 1, FETCH>(w, K, q, blocks, acc, ahead); break;
         default: break;
     }
 }
@@ -180,13 +223,32 @@ template <typename T> NMF_INLINE Vec<T> power(Vec<T> x, double exponent) {
     return zero ? Vec<T>{} : raised;
 }
 
-template <typename T, int NV> static void open(const FactorJob<T> &job, int64_t b, const Panel<T> &panel) {
+// With momentum the update starts not from H but from H (H / last)^momentum: a step further the way it came.
+template <typename T> NMF_INLINE Vec<T> extrapolated(Vec<T> h, Vec<T> last, T momentum) {
+    const auto some = (h > T(0)) & (last > T(0));
+    const Vec<T> step = some ? h / (some ? last : splat<T>(1)) : splat<T>(1);
+    const Vec<T> least = splat(Simd<T>::smallest), most = splat(Simd<T>::largest);
+    return vmin(h * vpow<T>(vmin(vmax(step, least), most), momentum), most);
+}
+
+template <typename T, int NV>
+static void open(const FactorJob<T> &job, int64_t b, const Panel<T> &panel, const double *momentum = nullptr) {
     constexpr int L = Simd<T>::lanes, C = Panel<T>::cols;
     const Problem &p = job.problems[b];
     const T *H = job.H + p.h_at + panel.n0;
     for (int64_t k = 0; k < p.K; ++k)
-        for (int j = 0; j < NV; ++j) store(panel.h + k * C + j * L, load_first(H + k * p.N + j * L, panel.have - j * L));
-    __builtin_memset(panel.neg, 0, 2 * p.K * C * sizeof(T));
+        for (int j = 0; j < NV; ++j) {
+            const int n = panel.have - j * L;
+            Vec<T> h = load_first(H + k * p.N + j * L, n);
+            if (momentum) {
+                T *last = job.last + p.h_at + panel.n0 + k * p.N + j * L;
+                const Vec<T> further = extrapolated<T>(h, load_first(last, n), T(momentum[b]));
+                store_first(last, h, n);
+                h = further;
+            }
+            store(panel.h + k * C + j * L, h);
+        }
+    __builtin_memset(panel.h + p.K * C, 0, (ROWS + 2 * p.K) * C * sizeof(T));
 }
 
 // Rows first…last of V into the panel's accumulators; `q` holds the ratios of a chunk. The first row begins a block.
@@ -208,46 +270,24 @@ static void add_rows(const FactorJob<T> &job, int64_t b, const T *packed, const 
             const int64_t first = f0 + i * ROWS;
             const T *row = V + first * p.N;
             const T *ahead = first + 3 * ROWS <= p.F ? row + 2 * ROWS * p.N : row;
-            product<T, NV>(w + i * ROWS * p.K, panel.h, p.K, ahead, p.N, acc);
             const int used = int(p.F - first < ROWS ? p.F - first : ROWS);
             T *at = q + i * ROWS * C, *at2 = q2 + i * ROWS * C;
+            if constexpr (KIND == FROBENIUS) {
+                copy_rows<T, NV>(row, p.N, panel.have, used, at);
+                continue;
+            }
+            product<T, NV>(w + i * ROWS * p.K, panel.h, p.K, ahead, p.N, acc);
             const T *weight = U ? U + first * p.N : nullptr;
             if (whole && used == ROWS)
                 ratios<T, KIND, NV, true>(acc, row, weight, p.N, panel.have, used, low, beta, at, at2);
             else
                 ratios<T, KIND, NV, false>(acc, row, weight, p.N, panel.have, used, low, beta, at, at2);
         }
-        back_all<T, NV>(w, p.K, p.k0, p.k1, q, blocks, panel.neg);
-        if (KIND != KL) back_all<T, NV>(w, p.K, p.k0, p.k1, q2, blocks, panel.pos);
-    }
-}
-
-// Both parts of the gradient of the panel, either stored or applied.
-template <typename T, Kind KIND, int NV>
-static void close(const FactorJob<T> &job, int64_t b, const T *totals, const Panel<T> &panel) {
-    constexpr int L = Simd<T>::lanes, C = Panel<T>::cols;
-    const Problem &p = job.problems[b];
-    for (int64_t k = p.k0; k < p.k1; ++k) {
-        const T more_neg = job.add_neg ? job.add_neg[p.row_at + k] : T(0);
-        const T more_pos = job.add_pos ? job.add_pos[p.row_at + k] : T(0);
-        for (int j = 0; j < NV; ++j) {
-            const int64_t at = (k - p.k0) * C + j * L, out = p.h_at + k * p.N + panel.n0 + j * L;
-            const int n = panel.have - j * L;
-            const Vec<T> most = splat(Simd<T>::largest);
-            const Vec<T> above = vmin(load(panel.neg + at) + more_neg, most);
-            const Vec<T> below = vmin((KIND == KL ? splat(totals[k]) : load(panel.pos + at)) + more_pos, most);
-            if (job.neg) {
-                store_first(job.neg + out, above, n);
-                store_first(job.pos + out, below, n);
-            } else {
-                const auto some = below > T(0);
-                const Vec<T> step = some ? above / (some ? below : splat<T>(1)) : Vec<T>{};
-                // What is zero stays so, also where Λ is at its floor and the step beyond all numbers.
-                const Vec<T> old = load(panel.h + k * C + j * L);
-                const Vec<T> fresh = vmin(old * power<T>(step, job.exponent), most);
-                store_first(job.H + out, old > T(0) ? fresh : Vec<T>{}, n);
-            }
-        }
+        if (KIND == FROBENIUS && f0 + 2 * CHUNK <= p.F)
+            back_all<T, NV, true>(w, p.K, p.k0, p.k1, q, blocks, panel.neg, V + (f0 + CHUNK) * p.N, p.N);
+        else
+            back_all<T, NV>(w, p.K, p.k0, p.k1, q, blocks, panel.neg);
+        if (KIND != KL && KIND != FROBENIUS) back_all<T, NV>(w, p.K, p.k0, p.k1, q2, blocks, panel.pos);
     }
 }
 
@@ -264,28 +304,101 @@ template <typename T> static T row_sum(const T *row, int64_t F) {
     return T(sum);
 }
 
-// What one thread works with: the packed W of the problem it is at, the sums of W's rows, and scratch.
+// WtWtᵀ, packed as a W of K rows.
+template <typename T> static void pack_gram(const T *Wt, const Problem &p, T *out) {
+    constexpr int L = Simd<T>::lanes, TALL = 4, WIDE = 2;
+    const auto at = [&](int64_t row, int64_t k) -> T & { return out[(row / ROWS * p.K + k) * ROWS + row % ROWS]; };
+    __builtin_memset(out, 0, blocks_of(p.K) * ROWS * p.K * sizeof(T));
+    for (int64_t i0 = 0; i0 < p.K; i0 += TALL)
+        for (int64_t j0 = 0; j0 < i0 + TALL && j0 < p.K; j0 += WIDE) {
+            const T *left[TALL], *right[WIDE];  // beyond the last row, the last row again
+            for (int i = 0; i < TALL; ++i) left[i] = Wt + (i0 + i < p.K ? i0 + i : p.K - 1) * p.F;
+            for (int j = 0; j < WIDE; ++j) right[j] = Wt + (j0 + j < p.K ? j0 + j : p.K - 1) * p.F;
+            Vec<T> sum[TALL][WIDE] = {};
+            for (int64_t f = 0; f < p.F; f += L) {
+                const int n = int(p.F - f < L ? p.F - f : L);
+                Vec<T> other[WIDE];
+                for (int j = 0; j < WIDE; ++j) other[j] = load_first(right[j] + f, n);
+                for (int i = 0; i < TALL; ++i) {
+                    const Vec<T> one = load_first(left[i] + f, n);
+                    for (int j = 0; j < WIDE; ++j) sum[i][j] += one * other[j];
+                }
+            }
+            T total[TALL][WIDE] = {};
+            for (int l = 0; l < L; ++l)
+                for (int i = 0; i < TALL; ++i)
+                    for (int j = 0; j < WIDE; ++j) total[i][j] += sum[i][j][l];
+            for (int i = 0; i < TALL && i0 + i < p.K; ++i)
+                for (int j = 0; j < WIDE && j0 + j < p.K; ++j)
+                    at(i0 + i, j0 + j) = at(j0 + j, i0 + i) = total[i][j];
+        }
+}
+
+// What one thread works with: the W of the problem it is at, packed, with the sums of its rows or its WᵀW, and scratch.
 template <typename T> struct Desk {
     Scratch memory;
-    T *packed, *totals, *panels, *ratios;
+    T *packed, *totals, *panels, *ratios, *gram;
     int64_t holds = -1;  // the problem whose W is packed
+    const double *momentum = nullptr;  // of each problem in this sweep
     Desk(int64_t K, int64_t packed_size)
-        : memory((packed_size + K + 64 + GROUP * Panel<T>::size(K) + 2 * CHUNK * Panel<T>::cols) * int64_t(sizeof(T))),
+        : memory((packed_size + K + 64 + (K + ROWS) * K + GROUP * Panel<T>::size(K) + 2 * CHUNK * Panel<T>::cols) *
+                 int64_t(sizeof(T))),
           packed(static_cast<T *>(memory.memory)), totals(packed + packed_size), panels(totals + (K + 63) / 64 * 64),
-          ratios(panels + GROUP * Panel<T>::size(K)) {}
+          ratios(panels + GROUP * Panel<T>::size(K)), gram(ratios + 2 * CHUNK * Panel<T>::cols) {}
 
-    void fetch(const FactorJob<T> &job, int64_t b) {
+    // A half of a sweep begins: W has changed.
+    void start(const FactorJob<T> &job, int64_t sweep) {
+        holds = -1;
+        if (job.momentum) momentum = job.momentum + sweep * job.count;
+    }
+
+    template <Kind KIND> void fetch(const FactorJob<T> &job, int64_t b) {
         if (b == holds) return;
         const Problem &p = job.problems[b];
-        pack(job.Wt + p.w_at, p, packed);
-        for (int64_t k = 0; k < p.K; ++k) totals[k] = row_sum(job.Wt + p.w_at + k * p.F, p.F);
+        const T *Wt = job.Wt + p.w_at;
+        pack(Wt, p, packed);
+        if (KIND == KL)
+            for (int64_t k = 0; k < p.K; ++k) totals[k] = row_sum(Wt + k * p.F, p.F);
+        if (KIND == FROBENIUS) pack_gram(Wt, p, gram);
         holds = b;
     }
 };
 
+// Both parts of the gradient of the panel, either stored or applied.
+template <typename T, Kind KIND, int NV>
+static void close(const FactorJob<T> &job, int64_t b, const Desk<T> &desk, const Panel<T> &panel) {
+    constexpr int L = Simd<T>::lanes, C = Panel<T>::cols;
+    const Problem &p = job.problems[b];
+    if (KIND == FROBENIUS) back_all<T, NV>(desk.gram, p.K, p.k0, p.k1, panel.h, int(blocks_of(p.K)), panel.pos);
+    for (int64_t k = p.k0; k < p.k1; ++k) {
+        const T more_neg = job.add_neg ? job.add_neg[p.row_at + k] : T(0);
+        const T more_pos = job.add_pos ? job.add_pos[p.row_at + k] : T(0);
+        for (int j = 0; j < NV; ++j) {
+            const int64_t at = (k - p.k0) * C + j * L, out = p.h_at + k * p.N + panel.n0 + j * L;
+            const int n = panel.have - j * L;
+            const Vec<T> most = splat(Simd<T>::largest);
+            const Vec<T> above = vmin(load(panel.neg + at) + more_neg, most);
+            const Vec<T> below = vmin((KIND == KL ? splat(desk.totals[k]) : load(panel.pos + at)) + more_pos, most);
+            if (job.neg) {
+                store_first(job.neg + out, above, n);
+                store_first(job.pos + out, below, n);
+            } else {
+                const auto some = below > T(0);
+                const Vec<T> step = some ? above / (some ? below : splat<T>(1)) : Vec<T>{};
+                // What is zero stays so, also where Λ is at its floor and the step beyond all numbers.
+                const Vec<T> old = load(panel.h + k * C + j * L);
+                const Vec<T> fresh = vmin(old * power<T>(step, job.exponent), most);
+                store_first(job.H + out, old > T(0) ? fresh : Vec<T>{}, n);
+            }
+        }
+    }
+}
+
 // The update of some panels of a problem. A group of panels goes down V together, as many rows at a time as W may
 // have in the core's own cache.
 template <typename T, Kind KIND> struct Update {
+    static constexpr Kind kind = KIND;
+
     static void run(const FactorJob<T> &job, int64_t b, int64_t first, int64_t last, const Desk<T> &desk) {
         const Problem &p = job.problems[b];
         const int64_t fit = W_CACHED / (p.K * int64_t(sizeof(T))) / CHUNK * CHUNK, rows = fit < CHUNK ? CHUNK : fit;
@@ -307,9 +420,9 @@ template <typename T, Kind KIND> struct Update {
     static void step(const FactorJob<T> &job, int64_t b, const Panel<T> &panel, int64_t begin, int64_t end,
                      const Desk<T> &desk) {
         const int64_t F = job.problems[b].F;
-        if (begin == 0) open<T, NV>(job, b, panel);
+        if (begin == 0) open<T, NV>(job, b, panel, desk.momentum);
         add_rows<T, KIND, NV>(job, b, desk.packed, panel, begin, end < F ? end : F, desk.ratios);
-        if (end >= F) close<T, KIND, NV>(job, b, desk.totals, panel);
+        if (end >= F) close<T, KIND, NV>(job, b, desk, panel);
     }
 };
 
@@ -319,7 +432,7 @@ static void work_on(const FactorJob<T> &job, int64_t b, int64_t part, int64_t pa
     const int64_t vectors = (job.problems[b].N + Simd<T>::lanes - 1) / Simd<T>::lanes;
     const int64_t first = (vectors * part / parts + 1) / VECS, last = (vectors * (part + 1) / parts + 1) / VECS;
     if (first == last) return;
-    desk.fetch(job, b);
+    desk.template fetch<WORK::kind>(job, b);
     WORK::run(job, b, first, last, desk);
 }
 
@@ -351,13 +464,13 @@ template <typename T, typename WORK> static void run_sweeps(const FactorJob<T> *
             for (int64_t i = 0; i < job.count; ++i)
                 for (int64_t sweep = 0; sweep < sweeps; ++sweep)
                     for (int half = 0; half < count; ++half) {
-                        desk.holds = -1;  // W has changed
+                        desk.start(job, sweep);
                         work_on<T, WORK>(halves[half], job.order[i], 0, 1, desk);
                     }
         } else {
             for (int64_t sweep = 0; sweep < sweeps; ++sweep)
                 for (int half = 0; half < count; ++half) {
-                    desk.holds = -1;
+                    desk.start(job, sweep);
                     if (resident) {
 #pragma omp for schedule(static)
                         for (int64_t part = 0; part < parts; ++part)
@@ -380,8 +493,14 @@ template <typename T> static void update(const FactorJob<T> *halves, int count, 
         run_sweeps<T, Update<T, KL_WEIGHTED>>(halves, count, sweeps);
     else if (job.beta == 0)
         run_sweeps<T, Update<T, IS>>(halves, count, sweeps);
+    else if (job.beta == 2 && !job.weights)
+        run_sweeps<T, Update<T, FROBENIUS>>(halves, count, sweeps);
     else if (job.beta == 2)
         run_sweeps<T, Update<T, EUCLIDEAN>>(halves, count, sweeps);
+    else if (job.beta == 0.5)
+        run_sweeps<T, Update<T, HALF>>(halves, count, sweeps);
+    else if (job.beta == 1.5)
+        run_sweeps<T, Update<T, THREE_HALVES>>(halves, count, sweeps);
     else
         run_sweeps<T, Update<T, GENERAL>>(halves, count, sweeps);
 }
@@ -406,6 +525,8 @@ NMF_INLINE Vec<double> entry_divergence(Vec<double> v, Vec<double> lam, double b
 
 // The divergence of some panels; Λ is formed as in the update, compared in double.
 template <typename T> struct Divergence {
+    static constexpr Kind kind = GENERAL;
+
     static void run(const FactorJob<T> &job, int64_t b, int64_t first, int64_t last, const Desk<T> &desk) {
         for (int64_t i = first; i < last; ++i) {
             const Panel<T> panel(desk.panels, job.problems[b], i);

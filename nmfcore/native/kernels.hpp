@@ -22,9 +22,11 @@ struct FactorJob {
     const int64_t *order;         // the problems, the largest first
     const T *V, *Wt;
     T *H;
+    T *last;                      // H of the sweep before, or nullptr: no momentum
     const T *weights;             // nullptr: none
     const double *floor;          // one per problem
     double beta, exponent;
+    const double *momentum;       // (sweeps, problems), beside `last`
     const T *add_neg, *add_pos;   // one per row of H, or nullptr
     T *neg, *pos;                 // where to store the two parts; nullptr: scale H instead
     const int64_t *first_panel;   // of each problem in by_panel: for the divergence
@@ -47,6 +49,29 @@ struct SpatialJob {
     int threads;
 };
 
+// One sweep of coordinate descent over rows of H (K, N).
+template <typename T>
+struct SweepJob {
+    int64_t N, K, count;
+    T *H;
+    const T *gram, *cross, *inverse;  // WᵀW (K, K), WᵀV (K, N), 1 / diagonal of gram, 0 where a row stays
+    const int64_t *order;             // the rows to move, `count` of them
+    int threads;
+};
+
+// One problem whose V is compressed by columns.
+template <typename T>
+struct SparseJob {
+    int64_t F, N, K;
+    const int64_t *starts;        // (N + 1), where each column begins in rows and values
+    const int32_t *rows;
+    const T *values, *Wt, *H;
+    double floor;
+    bool kullback;                // divide the values by Λ
+    T *neg;                       // (K, N), or nullptr for the divergence
+    int threads;
+};
+
 struct Variant {
     const char *name;
     void (*update_f32)(const FactorJob<float> *halves, int count, int64_t sweeps);
@@ -57,6 +82,12 @@ struct Variant {
     void (*spatial_step_f64)(const SpatialJob<double> &);
     void (*wiener_f32)(const SpatialJob<float> &);
     void (*wiener_f64)(const SpatialJob<double> &);
+    void (*scale_f32)(const FactorJob<float> &);
+    void (*scale_f64)(const FactorJob<double> &);
+    double (*coordinate_sweep_f32)(const SweepJob<float> &);
+    double (*coordinate_sweep_f64)(const SweepJob<double> &);
+    double (*sparse_f32)(const SparseJob<float> &);
+    double (*sparse_f64)(const SparseJob<double> &);
 };
 
 constexpr int64_t MAX_CHANNELS = 32;  // of the spatial kernels

@@ -144,16 +144,24 @@ void update(Table table, In<T> V, In<T> Wt, Out<T> H, double beta, In<double> fl
 }
 
 // Half of a sweep, as nmfcore.layout.Half has it.
-template <typename T> using Half = std::tuple<Table, In<T>, In<T>, Out<T>, std::optional<In<T>>>;
+template <typename T>
+using Half = std::tuple<Table, In<T>, In<T>, Out<T>, std::optional<In<T>>, std::optional<Out<T>>>;
+using Momentum = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 template <typename T>
-void sweeps(int64_t n, const std::vector<Half<T>> &halves, double beta, In<double> floor, double exponent) {
+void sweeps(int64_t n, const std::vector<Half<T>> &halves, double beta, In<double> floor, double exponent,
+            std::optional<Momentum> momentum) {
     std::vector<FactorJob<T>> jobs;
-    for (const auto &[table, V, Wt, H, weights] : halves) {
+    for (const auto &[table, V, Wt, H, weights, last] : halves) {
         jobs.push_back(job_of<T>(table, V, Wt, H.size(), beta, floor, weights));
         jobs.back().H = H.data();
         jobs.back().exponent = exponent;
         need(!jobs.back().weights == !jobs[0].weights, "the halves must both have weights, or neither");
+        if (!momentum) continue;
+        need(last && last->size() == H.size(), "with momentum, last must be as large as H");
+        need(int64_t(momentum->shape(0)) == n && int64_t(momentum->shape(1)) == jobs[0].count, "momentum must be (n, problems)");
+        jobs.back().last = last->data();
+        jobs.back().momentum = momentum->data();
     }
     need(!jobs.empty(), "halves must not be empty");
     nb::gil_scoped_release release;
@@ -265,6 +273,61 @@ void wiener(Mixture<std::complex<T>> X, Variances<const T> v, Covariances<const 
     run_filter(job);
 }
 
+void run_scale(const FactorJob<float> &job) { chosen().scale_f32(job); }
+void run_scale(const FactorJob<double> &job) { chosen().scale_f64(job); }
+double run(const SweepJob<float> &job) { return chosen().coordinate_sweep_f32(job); }
+double run(const SweepJob<double> &job) { return chosen().coordinate_sweep_f64(job); }
+double run(const SparseJob<float> &job) { return chosen().sparse_f32(job); }
+double run(const SparseJob<double> &job) { return chosen().sparse_f64(job); }
+
+template <typename T> void scale(Table table, Out<T> H, Out<T> neg, Out<T> pos, double exponent) {
+    need(table.shape(1) == sizeof(Problem) / sizeof(int64_t), "table must have nine columns");
+    need(neg.size() == H.size() && pos.size() == H.size(), "neg and pos must be as large as H");
+    FactorJob<T> job{};
+    job.problems = reinterpret_cast<const Problem *>(table.data());
+    job.count = int64_t(table.shape(0));
+    for (int64_t b = 0; b < job.count; ++b) {
+        const Problem &p = job.problems[b];
+        need(p.N > 0 && p.k0 >= 0 && p.k0 <= p.k1 && p.k1 <= p.K, "table has an impossible shape");
+        need(p.h_at >= 0 && p.h_at + p.K * p.N <= int64_t(H.size()), "a problem lies outside H");
+    }
+    job.H = H.data();
+    job.neg = neg.data();
+    job.pos = pos.data();
+    job.exponent = exponent;
+    nb::gil_scoped_release release;
+    run_scale(job);
+}
+
+template <typename T> using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <typename T>
+double coordinate_sweep(Matrix<T> H, Matrix<const T> gram, Matrix<const T> cross, In<T> inverse, In<int64_t> order) {
+    SweepJob<T> job{int64_t(H.shape(1)), int64_t(H.shape(0)), int64_t(order.size()), H.data(), gram.data(),
+                    cross.data(), inverse.data(), order.data(), threads()};
+    need(gram.shape(0) == H.shape(0) && gram.shape(1) == H.shape(0), "gram must be (K, K)");
+    need(cross.shape(0) == H.shape(0) && cross.shape(1) == H.shape(1), "cross must have the shape of H");
+    need(inverse.size() == H.shape(0), "inverse must have one value per row of H");
+    for (int64_t i = 0; i < job.count; ++i) need(order(i) >= 0 && order(i) < job.K, "order names a row that H has not");
+    nb::gil_scoped_release release;
+    return run(job);
+}
+
+template <typename T>
+double sparse(In<int64_t> starts, In<int32_t> rows, In<T> values, Matrix<const T> Wt, Matrix<const T> H, double floor,
+              bool kullback, std::optional<Matrix<T>> neg) {
+    SparseJob<T> job{int64_t(Wt.shape(1)), int64_t(H.shape(1)), int64_t(H.shape(0)), starts.data(), rows.data(),
+                     values.data(), Wt.data(), H.data(), floor, kullback, neg ? neg->data() : nullptr, threads()};
+    need(Wt.shape(0) == H.shape(0), "Wt and H must have the same number of rows");
+    need(int64_t(starts.size()) == job.N + 1, "starts must have one entry more than H has columns");
+    need(starts(0) == 0 && starts(job.N) <= int64_t(rows.size()) && rows.size() == values.size(), "starts and rows do not fit");
+    if (neg) need(neg->shape(0) == H.shape(0) && neg->shape(1) == H.shape(1), "neg must have the shape of H");
+    for (int64_t n = 0; n < job.N; ++n) need(starts(n) <= starts(n + 1), "starts must not fall");
+    for (int64_t i = 0; i < starts(job.N); ++i) need(rows(i) >= 0 && rows(i) < job.F, "rows name a row that V has not");
+    nb::gil_scoped_release release;
+    return run(job);
+}
+
 template <typename T> void define(nb::module_ &m) {
     using namespace nb::literals;
     // noconvert: an array of the wrong kind must fail, not be copied silently.
@@ -272,7 +335,7 @@ template <typename T> void define(nb::module_ &m) {
           nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(), "exponent"_a,
           nb::arg("weights").noconvert().none(), nb::arg("add_neg").noconvert().none(), nb::arg("add_pos").noconvert().none());
     m.def("sweeps", &sweeps<T>, "n"_a, nb::arg("halves").noconvert(), "beta"_a, nb::arg("floor").noconvert(),
-          "exponent"_a);
+          "exponent"_a, nb::arg("momentum").noconvert().none());
     m.def("split_gradient", &split_gradient<T>, nb::arg("table").noconvert(), nb::arg("V").noconvert(),
           nb::arg("Wt").noconvert(), nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(),
           nb::arg("weights").noconvert().none(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert());
@@ -285,6 +348,12 @@ template <typename T> void define(nb::module_ &m) {
           nb::arg("R").noconvert(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert(), nb::arg("psi").noconvert().none());
     m.def("wiener", &wiener<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(), nb::arg("R").noconvert(),
           nb::arg("images").noconvert());
+    m.def("scale", &scale<T>, nb::arg("table").noconvert(), nb::arg("H").noconvert(), nb::arg("neg").noconvert(),
+          nb::arg("pos").noconvert(), "exponent"_a);
+    m.def("coordinate_sweep", &coordinate_sweep<T>, nb::arg("H").noconvert(), nb::arg("gram").noconvert(),
+          nb::arg("cross").noconvert(), nb::arg("inverse").noconvert(), nb::arg("order").noconvert());
+    m.def("sparse", &sparse<T>, nb::arg("starts").noconvert(), nb::arg("rows").noconvert(), nb::arg("values").noconvert(),
+          nb::arg("Wt").noconvert(), nb::arg("H").noconvert(), "floor"_a, "kullback"_a, nb::arg("neg").noconvert().none());
 }
 
 }  // namespace

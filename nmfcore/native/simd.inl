@@ -9,7 +9,7 @@ template <> struct Simd<float> {
     typedef float Vec __attribute__((vector_size(NMF_BYTES)));
     typedef int32_t Int __attribute__((vector_size(NMF_BYTES)));
     static constexpr int lanes = NMF_BYTES / 4, mantissa = 23, bias = 127, log_terms = 5, exp_terms = 7;
-    static constexpr float largest = 3.4028234e38f;
+    static constexpr float largest = 3.4028234e38f, smallest = 1.1754944e-38f;  // normal
     static constexpr float rounder = 12582912.0f;  // adding and subtracting it rounds to an integer
 };
 
@@ -17,7 +17,7 @@ template <> struct Simd<double> {
     typedef double Vec __attribute__((vector_size(NMF_BYTES)));
     typedef int64_t Int __attribute__((vector_size(NMF_BYTES)));
     static constexpr int lanes = NMF_BYTES / 8, mantissa = 52, bias = 1023, log_terms = 11, exp_terms = 13;
-    static constexpr double largest = 1.7976931348623157e308;
+    static constexpr double largest = 1.7976931348623157e308, smallest = 2.2250738585072014e-308;
     static constexpr double rounder = 6755399441055744.0;
 };
 
@@ -86,6 +86,20 @@ NMF_INLINE Vec<double> vsqrt(Vec<double> x) {
 #else
     for (int i = 0; i < Simd<double>::lanes; ++i) x[i] = __builtin_sqrt(x[i]);
     return x;
+#endif
+}
+
+NMF_INLINE Vec<double> reciprocal_root(Vec<double> x) { return 1.0 / vsqrt(x); }
+
+NMF_INLINE Vec<float> reciprocal_root(Vec<float> x) {
+#if defined(__AVX512F__)
+    const Vec<float> r = (Vec<float>)_mm512_rsqrt14_ps((__m512)x);
+    return r + 0.5f * r * (1.0f - x * r * r);
+#elif defined(__AVX2__)
+    const Vec<float> r = (Vec<float>)_mm256_rsqrt_ps((__m256)x);
+    return r + 0.5f * r * (1.0f - x * r * r);
+#else
+    return 1.0f / vsqrt(x);
 #endif
 }
 

@@ -18,6 +18,9 @@ namespace {
 #include "simd.inl"
 #include "factor.inl"
 #include "spatial.inl"
+#include "scale.inl"
+#include "coordinate_descent.inl"
+#include "sparse.inl"
 
 }  // namespace
 
@@ -32,6 +35,12 @@ const Variant NMF_VARIANT = {
     spatial_step<double>,
     wiener<float>,
     wiener<double>,
+    scale<float>,
+    scale<double>,
+    coordinate_sweep<float>,
+    coordinate_sweep<double>,
+    sparse<float>,
+    sparse<double>,
 };
 
 }  // namespace nmfcore

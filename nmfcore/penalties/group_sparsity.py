@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfcore.layout import namespace
+
 KINDS = ("block", "component", "mixed")
 
 
@@ -107,32 +109,37 @@ class GroupSparsity:
         gamma = 1 / count if isinstance(self.gamma, str) else self._per_source(self.gamma, "gamma")
         return lam, share, lam * gamma * count
 
-    def _sums(self, H: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def _maps(self, H: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        """Where H lies: which rows belong to each block (P, K) and source (J, K); λ (K,), the blocks' λμ, λγG."""
         rows, block_of, source_of = self._members
+        lam, share, relative = self._weights
         if rows.max() >= H.shape[0]:
             raise ValueError(f"groups name row {rows.max()}, but there are only {H.shape[0]} components.")
-        row = H.sum(1, dtype=np.float64)[rows]
-        block, source = (np.asarray(np.bincount(of, row), np.float64) for of in (block_of, source_of))
-        return row, block, source
+        xp = namespace(H)
+        kept: dict[Any, tuple[NDArray[Any], ...]] = self.__dict__.setdefault("_kept", {})
+        if (xp, H.shape[0]) not in kept:
+            blocks, sources = np.zeros((block_of[-1] + 1, H.shape[0])), np.zeros((len(self.groups), H.shape[0]))
+            blocks[block_of, rows] = sources[source_of, rows] = 1
+            each = np.zeros(H.shape[0])
+            each[rows] = lam[source_of]
+            of_block = share * lam[source_of[np.unique(block_of, return_index=True)[1]]]
+            kept[xp, H.shape[0]] = tuple(xp.asarray(one) for one in (blocks, sources, each, of_block, relative))
+        return kept[xp, H.shape[0]]
 
     def split(self, H: NDArray[Any]) -> tuple[NDArray[Any] | None, NDArray[Any]]:
         """(neg, pos), each (K, 1): the sources' Q (or None where not relative) and P."""
-        rows, block_of, source_of = self._members
-        lam, share, relative = self._weights
-        row, block, source = self._sums(H)
-        pos = np.zeros((H.shape[0], 1), H.dtype)
-        pos[rows, 0] = lam[source_of] * (share / (self.eps + block[block_of]) + (1 - share) / (self.eps + row))
-        if not relative.any():
-            return None, pos
-        neg = np.zeros((H.shape[0], 1), H.dtype)
-        neg[rows, 0] = (relative / np.maximum(source, self.eps))[source_of]
-        return neg, pos
+        blocks, sources, lam, of_block, relative = self._maps(H)
+        _, share, any_relative = self._weights
+        row = H.sum(1, dtype=np.float64)
+        pos = blocks.T @ (of_block / (self.eps + blocks @ row)) + (1 - share) * lam / (self.eps + row)
+        if not any_relative.any():
+            return None, pos.astype(H.dtype)[:, None]
+        neg = sources.T @ (relative / np.maximum(sources @ row, self.eps))
+        return neg.astype(H.dtype)[:, None], pos.astype(H.dtype)[:, None]
 
     def value(self, H: NDArray[Any]) -> float:
-        lam, share, relative = self._weights
-        row, block, source = self._sums(H)
-        _, block_of, source_of = self._members
-        source_of_block = source_of[np.unique(block_of, return_index=True)[1]]
-        blocks = share * lam[source_of_block] @ np.log(self.eps + block)
-        components = (1 - share) * lam[source_of] @ np.log(self.eps + row)
-        return float(blocks + components - relative @ np.log(np.maximum(source, self.eps)))
+        blocks, sources, lam, of_block, relative = self._maps(H)
+        _, share, _ = self._weights
+        row = H.sum(1, dtype=np.float64)
+        total = of_block @ np.log(self.eps + blocks @ row) + (1 - share) * (lam @ np.log(self.eps + row))
+        return float(total - relative @ np.log(np.maximum(sources @ row, self.eps)))

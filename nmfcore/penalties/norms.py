@@ -24,7 +24,7 @@ class L1:
         _check(self.lam, self.factor)
 
     def split(self, H: NDArray[Any]) -> tuple[None, NDArray[Any]]:
-        return None, np.full((H.shape[0], 1), self.lam, H.dtype)
+        return None, np.full_like(H[:, :1], self.lam)
 
     def value(self, H: NDArray[Any]) -> float:
         return float(self.lam * H.sum(dtype=np.float64))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nmfcore import layout
 from nmfcore.backends import Backend
-from nmfcore.divergence import mm_exponent
+from nmfcore.divergence import level_floor, mm_exponent
 from nmfcore.init import initial_factors
 from nmfcore.layout import K0, K1, Table
 from nmfcore.penalties.coupling import Coupled, follow
@@ -192,7 +192,7 @@ class _Factors:
         V2, Vt, Wt, H2 = (
             np.asarray(np.ascontiguousarray(one), dtype=h.dtype, like=h) for one in (given, given.T, W.T, H)
         )
-        floor = np.maximum([given.max() * (1e-14 if beta < 1 else 1e-20)], 1e-30 if h.dtype == np.float32 else 1e-70)
+        floor = level_floor(np.array([float(given.max())]), beta, h.dtype)
         return _Factors(engine, beta, layout.make_table([given.shape], [rank]), V2, Vt, Wt, H2, floor)
 
     def _flat(self) -> tuple[Array, Array, Array, Array]:

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmfcore.layout import namespace
+
 SPEED_OF_SOUND = 334.0  # m/s, the value of Duong et al.
 
 Array = NDArray[Any]
@@ -111,4 +113,4 @@ def loaded(R: NDArray[np.complex128], share: float) -> NDArray[np.complex128]:
     >>> loaded(np.ones((2, 2), complex), 0.5).real.tolist()
     [[1.0, 0.5], [0.5, 1.0]]
     """
-    return (1 - share) * R + share * np.eye(R.shape[-1])
+    return (1 - share) * R + share * namespace(R).eye(R.shape[-1])

@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmfcore import backends
+from nmfcore.arrays import any_kind
+from nmfcore.layout import host, namespace, placed
 from nmfcore.models.dictionary import Dictionary
 from nmfcore.solve import check_counts
 from nmfcore.spatial.averaging import local_covariance
 from nmfcore.spatial.covariances import loaded, regularized
 from nmfcore.spatial.filtering import as_mixture
 from nmfcore.spatial.variance import Denoising, Free, Joint, Separation, SourceNMF, VarianceModel
+from nmfcore.threads import blas_in_one_thread
 
 Covariances = Callable[[NDArray[Any]], ArrayLike]
 MODELS = ("joint", "separation", "denoising", "nmf", "free")
@@ -41,6 +44,8 @@ class LocalGaussianModel:
     H: NDArray[Any] | None = None
 
 
+@any_kind
+@blas_in_one_thread()
 def fit(
     X: ArrayLike,
     *,
@@ -129,12 +134,15 @@ def fit(
             raise ValueError(f"free={free!r}: {name!r} needs a whole number of patterns, ≥ 1 for a new source.")
     rng = np.random.default_rng(seed)
     chosen = variance_model or ("nmf" if dictionary is None else "separation")
-    engine = backends.get(backend)
+    engine = backends.get(backend, "auto", mixture)
     model = _variance_model(
         chosen, dictionary, free or {}, sources, lam, mix, n_components, smoothing, n_start, n_inner, rng, engine.name
     )
     count = len(model.sources)
 
+    # Starting values are made in host memory; from there on everything lies where the backend works.
+    home, xp = namespace(mixture), engine.xp
+    mixture = host(mixture)
     level = float(np.mean(np.abs(mixture) ** 2, dtype=np.float64))
     if level == 0:
         raise ValueError("X is silent (all zeros); there is nothing to separate.")
@@ -150,14 +158,17 @@ def fit(
         start = (given / level).astype(start.dtype)
     variances = np.maximum(start, FLOOR)
     initial = _initial_covariances(R, variances, channels, regularization)
+    psi = None if averaging == (1, 1) else placed(local_covariance(mixture, averaging), xp)
+    mixture, power, variances, initial = (placed(one, xp) for one in (mixture, power, variances, initial))
+    drawn = placed(_prior_share(prior, count, frames), xp)
     covariances = initial
-    drawn = _prior_share(prior, count, frames)
+    for part in getattr(model, "parts", [model]):
+        part.__dict__.update({name: placed(getattr(part, name), xp) for name in ("W", "H") if hasattr(part, name)})
 
     history: list[float] = []
     if channels == 1 and isinstance(model, Separation):
         variances = np.maximum(model.explain(power, n_iter * n_inner), FLOOR)
     else:
-        psi = None if averaging == (1, 1) else local_covariance(mixture, averaging)
         for iteration in range(n_iter):
             if isinstance(model, Joint):
                 for factor in model.factors * n_inner:
@@ -182,12 +193,12 @@ def fit(
     covariances, size = _unit_trace(covariances)
     variances = variances * size[..., 0].astype(variances.dtype)
     return LocalGaussianModel(
-        v=variances * variances.dtype.type(level),
-        R=covariances,
+        v=placed(variances * variances.dtype.type(level), home),
+        R=placed(covariances, home),
         sources=model.sources,
         log_likelihood=tuple(history),
-        W=getattr(model, "W", None),
-        H=getattr(model, "H", None),
+        W=placed(model.W, home) if hasattr(model, "W") else None,
+        H=placed(model.H, home) if hasattr(model, "H") else None,
     )
 
 
@@ -250,7 +261,7 @@ def _unit_trace(R: NDArray[np.complex128]) -> tuple[NDArray[np.complex128], NDAr
     """R (J, F, I, I) with trace I, and the scale (J, F, 1, 1) that was taken from it; of nothing, the identity."""
     size = np.trace(R, axis1=-2, axis2=-1).real[..., None, None] / R.shape[-1]
     some = size > 1e-30
-    return np.where(some, R / np.where(some, size, 1), np.eye(R.shape[-1])), np.where(some, size, 1e-30)
+    return np.where(some, R / np.where(some, size, 1), namespace(R).eye(R.shape[-1])), np.where(some, size, 1e-30)
 
 
 def _prior_share(prior: float | Sequence[float], count: int, frames: int) -> NDArray[np.float64]:

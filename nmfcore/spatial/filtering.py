@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmfcore import backends
+from nmfcore.arrays import any_kind
+from nmfcore.layout import as_array, namespace, placed
 
 
+@any_kind
 def wiener(X: ArrayLike, v: ArrayLike, R: ArrayLike, *, backend: str = "auto") -> NDArray[Any]:
     """Source images ĉ_j = v_j R_j Σ_x⁻¹ x at every channel, (J, I, F, N); they sum to X.
 
@@ -25,8 +28,11 @@ def wiener(X: ArrayLike, v: ArrayLike, R: ArrayLike, *, backend: str = "auto") -
     (True, (2, 2, 3, 4))
     """
     X = as_mixture(X)
-    R = np.ascontiguousarray(R, np.complex128)
-    variance = np.array(v, X.real.dtype, order="C")  # a copy: scaled below
+    engine = backends.get(backend, "auto", X)
+    home, xp = namespace(X), engine.xp
+    X = placed(X, xp)
+    R = placed(R, xp).astype(np.complex128, order="C")
+    variance = placed(v, xp).astype(X.real.dtype, order="C")  # a copy: scaled below
     if variance.shape[1:] != X.shape[1:] or R.shape != (len(variance), X.shape[1], len(X), len(X)):
         raise ValueError(
             f"v {variance.shape} and R {R.shape} do not fit X {X.shape}; they must be (J, F, N) and (J, F, I, I)."
@@ -39,21 +45,20 @@ def wiener(X: ArrayLike, v: ArrayLike, R: ArrayLike, *, backend: str = "auto") -
     peak = variance.max(0)
     variance /= np.where(peak > 0, peak, 1)
     variance[:, peak == 0] = 1
-    engine = backends.get(backend)
     images = engine.wiener(X, variance, R)
     # What rounding left over is shared equally, so that the images add up to the mixture.
     images += (X - images.sum(0)) / len(variance)
-    return images
+    return placed(images, home)
 
 
 def as_mixture(X: ArrayLike) -> NDArray[Any]:
     """A checked mixture (I, F, N); complex64 stays, everything else becomes complex128."""
-    X = np.asarray(X)
+    X = as_array(X)
     if X.ndim != 3 or X.dtype.kind != "c" or X.size == 0:
         raise ValueError(
             f"X must be a complex spectrogram (I, F, N), channels first; got shape {X.shape}, dtype {X.dtype}."
         )
-    X = np.ascontiguousarray(X, X.dtype if X.dtype == np.complex64 else np.complex128)
+    X = X.astype(X.dtype if X.dtype == np.complex64 else np.complex128, order="C", copy=False)
     if not np.isfinite(X.real).all() or not np.isfinite(X.imag).all():
         raise ValueError("X contains NaN or infinity; remove those samples before the transform.")
     return X

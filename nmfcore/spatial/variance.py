@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfcore.layout import namespace, placed
 from nmfcore.models.dictionary import Dictionary
 from nmfcore.penalties import GroupSparsity
 from nmfcore.solve import nmf
@@ -161,7 +162,8 @@ class Separation:
         return self._variances()
 
     def _variances(self) -> Array:
-        return np.stack([self.W[:, self.members[s]] @ self.H[self.members[s]] for s in self.sources])
+        rows = [placed(self.members[s], namespace(self.W)) for s in self.sources]
+        return np.stack([self.W[:, each] @ self.H[each] for each in rows])
 
     def _smooth(self) -> None:
         if self.smoothing == 0 or self.rank == self.known:
@@ -192,25 +194,26 @@ class Joint(Separation):
         return self._variances()
 
     def _update_activations(self, neg: Array, pos: Array) -> None:
-        extra_neg, extra_pos = np.zeros((self.rank, 1), neg.dtype), np.zeros((self.rank, 1), neg.dtype)
+        xp = namespace(neg)
+        extra_neg, extra_pos = xp.zeros((self.rank, 1), neg.dtype), xp.zeros((self.rank, 1), neg.dtype)
         for penalty in self.penalties:
             more_neg, more_pos = penalty.split(self.H)
             extra_neg += 0 if more_neg is None else more_neg
             extra_pos += more_pos
         for j, name in enumerate(self.sources):
-            rows = self.members[name]
+            rows = placed(self.members[name], xp)
             W = self.W[:, rows].T
             above, below = W @ neg[j] + extra_neg[rows], W @ pos[j] + extra_pos[rows]
-            self.H[rows] *= np.sqrt(np.divide(above, below, out=np.zeros_like(above), where=below > 0))
+            self.H[rows] *= _root_ratio(above, below)
 
     def _update_patterns(self, neg: Array, pos: Array) -> None:
         for j, name in enumerate(self.sources):
-            rows = self._learned(name)
+            rows = placed(self._learned(name), namespace(neg))
             if len(rows) == 0:
                 continue
             H = self.H[rows].T
             above, below = neg[j] @ H, pos[j] @ H
-            W = self.W[:, rows] * np.sqrt(np.divide(above, below, out=np.zeros_like(above), where=below > 0))
+            W = self.W[:, rows] * _root_ratio(above, below)
             size = W.sum(0)
             size[size == 0] = 1
             self.W[:, rows] = W / size
@@ -218,6 +221,12 @@ class Joint(Separation):
 
     def _learned(self, name: str) -> NDArray[np.intp]:
         return self.members[name][self.members[name] >= self.known]
+
+
+def _root_ratio(above: Array, below: Array) -> Array:
+    """√(above / below), 0 where there is nothing below."""
+    some = below > 0
+    return np.sqrt(np.where(some, above / np.where(some, below, 1), 0))
 
 
 def _only(dictionary: Dictionary, source: str) -> Dictionary:

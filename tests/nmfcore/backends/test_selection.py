@@ -36,13 +36,13 @@ def test_unknown_names_are_refused() -> None:
 
 
 def test_a_backend_that_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "available", lambda: ["reference"])
+    monkeypatch.setattr(backends, "_for_cpu", lambda: ["reference"])
     with pytest.raises(ValueError, match=r"^backend='native' is not available here"):
         backends.get("native")
 
 
 def test_a_slower_backend_is_announced_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "available", lambda: ["reference"])
+    monkeypatch.setattr(backends, "_for_cpu", lambda: ["reference"])
     monkeypatch.setattr(backends, "_warned", False)
     with pytest.warns(RuntimeWarning, match="without its compiled kernels, so 'reference' is used"):
         assert backends.get().name == "reference"
