@@ -418,8 +418,10 @@ class _Side:
             self.engine.update(table, V, Wt, H, beta, self.floor, gamma, weights, add_neg, add_pos)
         else:
             neg, pos = self.engine.split_gradient(table, V, Wt, H, beta, self.floor, weights)
-            neg += 0 if add_neg is None else add_neg
-            pos += 0 if add_pos is None else add_pos
+            if add_neg is not None:
+                neg += add_neg
+            if add_pos is not None:
+                pos += add_pos
             if any(self.exact):
                 for b in self.problems.tolist():
                     h, *parts = (self._rows(flat, b) for flat in (H, neg, pos))

@@ -1,12 +1,12 @@
 """Constraints on the scale of patterns: columns of W that sum to one, or have unit norm."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.backends import Backend
+from nmfcore.backends import Backend, Constrains
 
 Array = NDArray[Any]
 
@@ -53,6 +53,7 @@ class UnitNorm:
     """
 
     factor: str = "W"
+    fused: Constrains | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _check(self.factor)
@@ -65,9 +66,12 @@ class UnitNorm:
 
     def start(self, problem: int, count: int, Wt: Array, H: Array, engine: Backend) -> "UnitNorm":
         _rescale(self.factor, Wt, H, _norms)
-        return self
+        return replace(self, fused=engine if isinstance(engine, Constrains) else None)
 
     def update(self, H: Array, neg: Array, pos: Array, beta: float, exponent: float) -> None:
+        if exponent == 1 and self.fused is not None:
+            self.fused.unit_norm(H, neg, pos)
+            return
         along_neg, along_pos = ((H * part).sum(1, keepdims=True) for part in (neg, pos))
         H *= quotient(neg + H * along_pos, pos + H * along_neg) ** exponent
         H /= _nonzero(_norms(H))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.backends import Backend
+from nmfcore.backends import Backend, Constrains
 from nmfcore.penalties.data import matrix_of
 from nmfcore.penalties.smoothness import data_slope, positive_root, roughness, smooth_slope
 
@@ -65,7 +65,8 @@ class Coupling:
         peak[peak == 0] = 1
         alpha = self.alpha * (np.arange(rows) < len(target))[:, None]
         padded, peak, alpha = (np.asarray(one, dtype=np.float64, like=H) for one in (padded / peak, peak, alpha))
-        return Coupled(padded, peak, alpha, self.smoothness, self.norm, self.factor)
+        fused = engine if isinstance(engine, Constrains) else None
+        return Coupled(padded, peak, alpha, self.smoothness, self.norm, self.factor, fused)
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Coupled:
     smoothness: float
     norm: str
     factor: str
+    fused: Constrains | None = None
 
     def split(self, H: Array) -> tuple[None, None]:
         return None, None
@@ -95,6 +97,9 @@ class Coupled:
         return float((self.alpha * distance).sum()) + roughness(H, self.smoothness)
 
     def update(self, H: Array, neg: Array, pos: Array, beta: float, exponent: float) -> None:
+        if beta == 1 and self.norm == "l1" and self.fused is not None:
+            self.fused.couple(H, neg, pos, self.target, self.alpha[:, 0], self.smoothness)
+            return
         a, c, b, q = data_slope(H, neg, pos, beta)
         y = self._scale(H) * self.target
         size = self.common_scale(H.astype(np.float64), y, a, c, b, q)
