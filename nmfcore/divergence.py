@@ -31,19 +31,27 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real)
 
 
-def mm_exponent(beta: float) -> float:
-    """The exponent γ(β) with which the multiplicative update never increases D_β.
+def powers(beta: float) -> tuple[float, float]:
+    """The least and the largest power of an activation in the majoriser of D_β, 0 standing for a logarithm.
 
-    Févotte and Idier, "Algorithms for NMF with the beta-divergence", Neural Computation 2011, eq. 4.2.
-
-    >>> mm_exponent(0.0), mm_exponent(1.5), mm_exponent(3.0)
-    (0.5, 1.0, 0.5)
+    >>> powers(0.0), powers(1.0), powers(2.0)
+    ((-1.0, 1.0), (0.0, 1.0), (1.0, 2.0))
     """
-    if beta < 1:
-        return 1 / (2 - beta)
-    if beta > 2:
-        return 1 / (beta - 1)
-    return 1.0
+    return min(beta - 1, 1.0), max(beta, 1.0)
+
+
+def mm_exponent(*betas: float) -> float:
+    """The exponent γ with which the multiplicative update never increases D_β, or the sum of several D_β.
+
+    Févotte and Idier, "Algorithms for NMF with the beta-divergence", Neural Computation 2011, eq. 4.2; for sums Yang
+    and Oja, "Unified development of multiplicative algorithms", IEEE Transactions on Neural Networks 2011: 1 over the
+    span of all powers.
+
+    >>> mm_exponent(0.0), mm_exponent(1.5), mm_exponent(3.0), mm_exponent(1.0, 2.0)
+    (0.5, 1.0, 0.5, 0.5)
+    """
+    spans = [powers(beta) for beta in betas]
+    return 1 / (max(high for _, high in spans) - min(low for low, _ in spans))
 
 
 def as_exponent(exponent: float | str, beta: float) -> float:

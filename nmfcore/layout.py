@@ -14,6 +14,7 @@ the update of W is the update of H of the transposed problem, with the same code
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,7 +107,7 @@ def placed(array: Any, xp: Any) -> Array:
 
 def view(flat: Array, at: int, *shape: int) -> Array:
     """One problem's matrix in a flat buffer, as a view."""
-    return flat[at : at + int(np.prod(shape))].reshape(shape)
+    return flat[at : at + prod(shape)].reshape(shape)
 
 
 def views(table: Table, V: Array, Wt: Array, H: Array) -> Iterator[tuple[Array, Array, Array]]:

@@ -41,6 +41,11 @@ def _halves(run: Callable[..., Any], V: Any, n_components: Any, options: dict[st
             f"use {'' if count == 1 else 'smaller batches (a callback sees whole ones), '}dtype='float32', fewer "
             "restarts, or device='cpu'."
         )
+    if any(hasattr(penalty, "start") for penalty in options.get("penalties", ())):
+        raise MemoryError(
+            "This batch does not fit in the memory of the device, and its penalties have data for each problem; use "
+            "smaller batches, dtype='float32', fewer restarts, or device='cpu'."
+        )
     per_problem = {
         name: whole.form.unpack(options[name], name, count)
         for name in ("W", "H", "weights")

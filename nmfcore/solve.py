@@ -18,11 +18,11 @@ from nmfcore.backends import composed
 from nmfcore.backends.fixed import FixedPatterns
 from nmfcore.backends.sparse import Sparse
 from nmfcore.compressed import Compressed, is_sparse, number
-from nmfcore.divergence import as_beta, as_exponent, level_floor
+from nmfcore.divergence import as_beta, as_exponent, level_floor, mm_exponent
 from nmfcore.init import initial_factors
 from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, F, Half, K, Matrices, N, Table
 from nmfcore.parts import in_parts
-from nmfcore.penalties import L1, L2, Penalty
+from nmfcore.penalties import L1, L2, Divergent, Exact, Learning, Penalty, Started
 
 Array = NDArray[Any]
 Callback = Callable[[int, NDArray[np.float64]], Any]
@@ -41,6 +41,7 @@ class Result:
         status: ``"converged"`` (relative decrease below `tol`), ``"max_iter"`` or ``"stopped"`` (by the callback).
         history: (iteration, objectives of all problems) at every check; the loop checks only with a `tol`, a callback
             or an acceleration.
+        penalties: those of each problem, in a flat tuple over problems; with what they learned, as a regression's A.
     """
 
     W: Any
@@ -49,6 +50,7 @@ class Result:
     n_iter: Any
     status: Any
     history: tuple[tuple[int, NDArray[np.float64]], ...]
+    penalties: tuple[tuple[Penalty, ...], ...] = ()
 
 
 @any_kind
@@ -63,7 +65,7 @@ def nmf(
     free_w: Any = True,
     free_h: Any = True,
     weights: Any = None,
-    penalties: Sequence[Penalty] = (),
+    penalties: Sequence[Penalty | Started] = (),
     init: str = "random",
     solver: str = "mu",
     exponent: float | str = "mm",
@@ -73,6 +75,7 @@ def nmf(
     tol: float | Rule = 0.0,
     check_every: int = 10,
     n_restarts: int = 1,
+    keep: str = "best",
     shuffle: bool = False,
     seed: int | np.random.Generator | np.random.RandomState | None = None,
     device: str = "auto",
@@ -114,6 +117,8 @@ def nmf(
             objectives that tells which problems are settled replaces the rule. With ``solver="cd"`` a problem
             stops once its projected gradients, of every iteration, sum to less than `tol` times those of the first.
         n_restarts: independent random starts of each problem, run as one batch; the best is returned.
+        keep: ``"best"``, or ``"all"`` for every restart: what is returned then has an axis (n_restarts, …) first, for
+            each problem.
         shuffle: with ``solver="cd"``, visit the components in a random order.
         seed: an integer or Generator; the same seed gives the same result on the same backend.
         device: ``"cpu"``, ``"cuda"``, or ``"auto"``: where V is, but a large job goes to a GPU that is present.
@@ -144,8 +149,12 @@ def nmf(
         raise ValueError(f"acceleration={acceleration!r} must be None or 'extrapolation'.")
     if acceleration and normalize:
         raise ValueError("acceleration cannot be combined with normalize=True; normalize W after the fit instead.")
+    if acceleration and any(isinstance(one, Started) for one in penalties):
+        raise ValueError("acceleration knows no penalties with unknowns or constraints; leave one of them out.")
     if not callable(tol) and not tol >= 0:
         raise ValueError(f"tol={tol!r} must be ≥ 0.")
+    if keep not in ("best", "all"):
+        raise ValueError(f"keep={keep!r} must be 'best' or 'all'.")
     for penalty in penalties:
         if penalty.factor not in ("W", "H"):
             raise ValueError(f"penalties: factor={penalty.factor!r} of {penalty!r} must be 'W' or 'H'.")
@@ -223,9 +232,10 @@ def nmf(
     state = _State(table, layout.placed(state.Wt, xp), layout.placed(state.H, xp))
     floor = level_floor(peak * (1 if scale is None else scale), beta, given.flat.dtype)
     sides = (
-        _Side(engine, "H", given, entry_weights, free_h, table, penalties),
-        _Side(engine, "W", given, entry_weights, free_w, table, penalties),
+        _Side(engine, "H", given, entry_weights, free_h, table),
+        _Side(engine, "W", given, entry_weights, free_w, table),
     )
+    bound = _start(penalties, state, sides, n_restarts)
 
     movable = [_as_slice(w & h, xp) for w, h in zip(sides[1].free, sides[0].free, strict=True)]
 
@@ -233,9 +243,9 @@ def nmf(
         rows = table[active]
         u = None if entry_weights is None else entry_weights.flat
         value = engine.divergence(rows, given.flat, state.Wt, state.H, beta, floor[active], u)
-        for penalty in penalties:
-            which = 1 if penalty.factor == "H" else 0
-            value += [penalty.value(state.factors(int(b))[which]) for b in active]
+        for at, b in enumerate(active.tolist()):
+            wt, h = state.factors(b)
+            value[at] += sum(penalty.value(h if penalty.factor == "H" else wt) for penalty in bound[b])
         return value
 
     active = np.arange(len(table))
@@ -277,7 +287,7 @@ def nmf(
                 for side, half in zip(busy, halves, strict=True):
                     if momentum is not None:
                         composed.extrapolate(half, momentum[step])
-                    side.update(half, beta, gamma)
+                    side.update(half, beta, mm_exponent(beta, *side.betas) if exponent == "mm" else gamma)
                 if normalize:
                     _normalize(state, movable, active)
         stop = False
@@ -301,20 +311,26 @@ def nmf(
             break
 
     final = objective(np.arange(len(table)))
-    best = final.reshape(-1, n_restarts).argmin(1) + np.arange(0, len(table), n_restarts)
     state = _State(table, layout.placed(state.Wt, home), layout.placed(state.H, home))
-    chosen = [state.factors(int(b)) for b in best]
+    groups = np.arange(len(table)).reshape(-1, n_restarts)
+    if keep == "best":
+        groups = groups[np.arange(len(groups)), final[groups].argmin(1)][:, None]
     unscale = np.ones(len(table)) if scale is None else 1 / scale
-    pack = given.form.pack
+
+    def pack(of: Callable[[int], Any]) -> Any:
+        """What `of` gives for each problem's chosen restart, or for all of them, in the form of V."""
+        pieces = [[of(b) for b in group] for group in groups.tolist()]
+        return given.form.pack([piece[0] if keep == "best" else np.stack(piece) for piece in pieces])
+
+    chosen, levels = groups.reshape(-1), _at_level(final, unscale, beta)
     return Result(
-        W=pack(
-            [home.ascontiguousarray(w.T) * w.dtype.type(unscale[b]) for (w, _), b in zip(chosen, best, strict=True)]
-        ),
-        H=pack([h.copy() for _, h in chosen]),
-        objective=pack([float(value) for value in _at_level(final, unscale, beta)[best]]),
-        n_iter=pack([int(done[b]) for b in best]),
-        status=pack([str(status[b]) for b in best]),
-        history=tuple((i, _at_level(value, unscale, beta)[best]) for i, value in history),
+        W=pack(lambda b: home.ascontiguousarray(state.factors(b)[0].T) * given.flat.dtype.type(unscale[b])),
+        H=pack(lambda b: state.factors(b)[1].copy()),
+        objective=pack(lambda b: float(levels[b])),
+        n_iter=pack(lambda b: int(done[b])),
+        status=pack(lambda b: str(status[b])),
+        history=tuple((i, _at_level(value, unscale, beta)[chosen]) for i, value in history),
+        penalties=tuple(bound[b] for b in chosen),
     )
 
 
@@ -346,11 +362,9 @@ class _Side:
         weights: Matrices | None,
         free: Any,
         table: Table,
-        penalties: Sequence[Penalty],
     ) -> None:
         self.engine = engine
         self.factor = factor
-        self.penalties = [penalty for penalty in penalties if penalty.factor == factor]
         self.table = table.copy() if factor == "H" else layout.transposed(table)
         self.free = [_free_mask(free, int(rank), f"free_{factor.lower()}") for rank in table[:, K]]
         self.kept: list[tuple[int, Array]] = []  # fixed rows inside K0:K1 of a problem
@@ -369,6 +383,20 @@ class _Side:
         self.V = given.flat
         self.weights = None if weights is None else weights.flat
 
+    def attach(self, bound: Sequence[tuple[Penalty, ...]]) -> None:
+        """Take the penalties of each problem that act on this factor."""
+        self.penalties = [[one for one in each if one.factor == self.factor] for each in bound]
+        self.exact = [[one for one in each if isinstance(one, Exact)] for each in self.penalties]
+        self.betas = {one.beta for each in self.penalties for one in each if isinstance(one, Divergent)}
+        self.learning = [[one for one in each if isinstance(one, Learning)] for each in self.penalties]
+        if any(len(each) > 1 for each in self.exact):
+            names = " and ".join(type(one).__name__ for one in self.exact[0])
+            raise ValueError(f"penalties: {names} each make the update of {self.factor} themselves; give one of them.")
+        if any(self.exact) and not self.idle:  # which moves all rows
+            self.table[:, K0], self.table[:, K1] = 0, self.table[:, K]
+            fixed = [np.flatnonzero(~mask) for mask in self.free]
+            self.kept = [(b, self.engine.xp.asarray(rows)) for b, rows in enumerate(fixed) if len(rows)]
+
     def select(self, active: NDArray[np.intp], floor: Array) -> None:
         """Go on with these problems alone."""
         self.problems, self.active = active, self.table[active]
@@ -377,7 +405,7 @@ class _Side:
     @property
     def interrupts(self) -> bool:
         """Whether something has to be done between two updates."""
-        return bool(self.penalties or self.kept)
+        return bool(any(self.penalties) or self.kept)
 
     def half(self, state: _State, speed: Extrapolation | None) -> Half:
         """The update of the factor as half of a sweep."""
@@ -397,15 +425,24 @@ class _Side:
             neg, pos = self.engine.split_gradient(table, V, Wt, H, beta, self.floor, weights)
             neg = neg if add_neg is None else neg + add_neg
             pos = pos if add_pos is None else pos + add_pos
-            self.engine.scale(table, H, neg, pos, gamma)
+            if any(self.exact):
+                for b in self.problems.tolist():
+                    h, *parts = (self._rows(flat, b) for flat in (H, neg, pos))
+                    self.exact[b][0].update(h, *parts, beta, gamma)
+            else:
+                self.engine.scale(table, H, neg, pos, gamma)
         for b, fixed, rows in saved:
             self._rows(H, b)[fixed] = rows
+        for b in self.problems.tolist() if any(self.learning) else ():
+            row = self.table[b].tolist()
+            for penalty in self.learning[b]:
+                penalty.advance(layout.view(H, row[H_AT], row[K], row[N]))
 
     def descend(self, half: Half, rng: Any) -> NDArray[np.float64]:
         """One sweep of coordinate descent over the free rows of the factor; how far each problem was from rest."""
         free = [np.flatnonzero(self.free[int(b)]) for b in self.problems]
         orders = free if rng is None else [rng.permutation(rows) for rows in free]
-        l1, l2 = (sum(one.lam for one in self.penalties if isinstance(one, kind)) for kind in (L1, L2))
+        l1, l2 = (sum(one.lam for one in self.penalties[0] if isinstance(one, kind)) for kind in (L1, L2))
         moved: NDArray[np.float64] = self.engine.coordinate_update(half.table, half.V, half.Wt, half.H, orders, l1, l2)
         return moved
 
@@ -415,13 +452,13 @@ class _Side:
 
     def _penalties(self, H: Array) -> tuple[Array | None, Array | None, bool]:
         """What all penalties add to the two parts: one value per row where they can, else one per entry."""
-        if not self.penalties:
+        if not any(self.penalties):
             return None, None, True
         parts = []
-        for row in self.active.tolist():
+        for b, row in zip(self.problems.tolist(), self.active.tolist(), strict=True):
             h = layout.view(H, row[H_AT], row[K], row[N])
-            parts += [(row, *penalty.split(h)) for penalty in self.penalties]
-        per_row = all(part is None or part.shape[1] == 1 for _, *both in parts for part in both)
+            parts += [(row, *penalty.split(h)) for penalty in self.penalties[b]]
+        per_row = not any(self.exact) and all(part is None or part.shape[1] == 1 for _, *both in parts for part in both)
         size = int(self.table[:, K].sum()) if per_row else len(H)
         sums: list[Array | None] = []
         for which in (1, 2):
@@ -436,6 +473,27 @@ class _Side:
                     layout.view(flat, at, row[K], width)[...] += value
             sums.append(flat)
         return sums[0], sums[1], per_row
+
+
+def _start(
+    penalties: Sequence[Penalty | Started], state: _State, sides: tuple[_Side, _Side], n_restarts: int
+) -> list[tuple[Penalty, ...]]:
+    """The penalties of each problem; those on the scale of a factor bring the start to that scale."""
+    bound: list[tuple[Penalty, ...]] = []
+    count, engine = len(state.table), sides[0].engine
+    for b in range(count):
+        wt, h = state.factors(b)
+        fixed = []
+        for side, factor in zip(sides, (h, wt), strict=True):
+            rows = engine.xp.asarray(np.flatnonzero(~side.free[b]))
+            fixed.append((factor, rows, factor[rows]))
+        given = (b // n_restarts, count // n_restarts, wt, h, engine)
+        bound.append(tuple(one.start(*given) if isinstance(one, Started) else one for one in penalties))
+        for factor, rows, values in fixed:
+            factor[rows] = values
+    for side in sides:
+        side.attach(bound)
+    return bound
 
 
 def _as_slice(mask: NDArray[np.bool_], xp: Any) -> slice | Array:
@@ -471,7 +529,7 @@ def check_counts(**counts: int) -> None:
 
 
 def _check_solver(
-    solver: str, beta: float, weights: Any, penalties: Sequence[Penalty], tol: float | Rule, acceleration: str | None
+    solver: str, beta: float, weights: Any, penalties: Sequence[Any], tol: float | Rule, acceleration: str | None
 ) -> None:
     """Raise where coordinate descent cannot do what is asked."""
     if solver not in ("mu", "cd"):
@@ -536,7 +594,7 @@ def _free_mask(free: Any, rank: int, name: str) -> NDArray[np.bool_]:
 
 
 def _rescaling(
-    peak: NDArray[np.float64], beta: float, dtype: np.dtype[Any], penalties: Sequence[Penalty]
+    peak: NDArray[np.float64], beta: float, dtype: np.dtype[Any], penalties: Sequence[Penalty | Started]
 ) -> NDArray[np.float64] | None:
     """Powers of two that bring extreme levels within the range of the number type, or None where none is needed.
 

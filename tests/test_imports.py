@@ -16,7 +16,7 @@ NMFCORE = (
     ("compressed", "divergence", "masks", "metrics", "transform"),
     ("backends",),
     ("acceleration", "init", "parts", "penalties"),
-    ("solve",),
+    ("online", "solve"),
     ("estimators", "models", "spatial"),
     ("_info",),
     ("",),
@@ -32,7 +32,7 @@ AVFRONT = (
     ("",),
     ("__main__",),
 )
-PEERS = {("spatial", "models"), ("_info", "")}
+PEERS = {("penalties", "init"), ("spatial", "models"), ("_info", "")}
 
 # Beyond the standard library and NumPy, nmfcore's modules may import only this.
 NMFCORE_THIRD_PARTY = {
@@ -43,6 +43,7 @@ NMFCORE_THIRD_PARTY = {
     "nmfcore.estimators.base": {"sklearn"},
     "nmfcore.estimators.full": {"sklearn"},
     "nmfcore.estimators.minibatch": {"sklearn"},
+    "nmfcore.models.rank_selection": {"matplotlib", "scipy"},
     "nmfcore.threads": {"threadpoolctl"},
     # Where they are used, inside functions.
     "nmfcore.compressed": {"cupyx"},

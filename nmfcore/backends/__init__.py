@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +111,17 @@ class Backend(Protocol):
 
     def wiener(self, X: Array, v: Array, R: NDArray[np.complex128]) -> Array:
         """The source images v_j R_j Σ_x⁻¹ x, (J, I, F, N)."""
+
+
+@runtime_checkable
+class Constrains(Protocol):
+    """What a backend may have besides: fused forms of exact updates whose formulas are those of the penalties."""
+
+    def couple(self, H: Array, neg: Array, pos: Array, target: Array, alpha: Array, smoothness: float) -> None:
+        """The update of :class:`nmfcore.penalties.Coupling` for β = 1 and ℓ1: H (K, N) in place, target, α (K,)."""
+
+    def unit_norm(self, H: Array, neg: Array, pos: Array) -> None:
+        """The update of :class:`nmfcore.penalties.UnitNorm` with exponent 1: H (K, N) in place."""
 
 
 def available() -> list[str]:

@@ -94,6 +94,12 @@ class Native:
     def sparse_divergence(self, v: Any, wt: Array, h: Array, floor: float) -> float:
         return float(_native.sparse(*_compressed(v), wt, h, floor, True, None))
 
+    def couple(self, H: Array, neg: Array, pos: Array, target: Array, alpha: Array, smoothness: float) -> None:
+        _native.couple(H, neg, pos, target, alpha, smoothness)
+
+    def unit_norm(self, H: Array, neg: Array, pos: Array) -> None:
+        _native.unit_norm(H, neg, pos)
+
     def spatial_step(
         self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None, keep_v: bool = False
     ) -> tuple[NDArray[np.complex128], float]:

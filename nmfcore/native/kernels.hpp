@@ -72,6 +72,26 @@ struct SparseJob {
     int threads;
 };
 
+// An exact update of a factor H (K, N), of which neg and pos are the parts of the gradient.
+template <typename T>
+struct UnitJob {
+    int64_t K, N;
+    T *H;
+    const T *neg, *pos;
+    int threads;
+};
+
+template <typename T>
+struct CoupleJob {
+    int64_t K, N;
+    T *H;
+    const T *neg, *pos;
+    const double *target;         // (K, N)
+    const double *alpha;          // one per row
+    double smoothness;
+    int threads;
+};
+
 struct Variant {
     const char *name;
     void (*update_f32)(const FactorJob<float> *halves, int count, int64_t sweeps);
@@ -88,6 +108,10 @@ struct Variant {
     double (*coordinate_sweep_f64)(const SweepJob<double> &);
     double (*sparse_f32)(const SparseJob<float> &);
     double (*sparse_f64)(const SparseJob<double> &);
+    void (*couple_f32)(const CoupleJob<float> &);
+    void (*couple_f64)(const CoupleJob<double> &);
+    void (*unit_norm_f32)(const UnitJob<float> &);
+    void (*unit_norm_f64)(const UnitJob<double> &);
 };
 
 constexpr int64_t MAX_CHANNELS = 32;  // of the spatial kernels

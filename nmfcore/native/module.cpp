@@ -313,6 +313,35 @@ double coordinate_sweep(Matrix<T> H, Matrix<const T> gram, Matrix<const T> cross
     return run(job);
 }
 
+void run(const CoupleJob<float> &job) { chosen().couple_f32(job); }
+void run(const CoupleJob<double> &job) { chosen().couple_f64(job); }
+void run(const UnitJob<float> &job) { chosen().unit_norm_f32(job); }
+void run(const UnitJob<double> &job) { chosen().unit_norm_f64(job); }
+
+template <typename T> bool same_shape(const Matrix<T> &H, const Matrix<const T> &other) {
+    return H.shape(0) == other.shape(0) && H.shape(1) == other.shape(1);
+}
+
+template <typename T>
+void couple(Matrix<T> H, Matrix<const T> neg, Matrix<const T> pos, Matrix<const double> target, In<double> alpha,
+            double smoothness) {
+    need(same_shape<T>(H, neg) && same_shape<T>(H, pos), "neg and pos must have the shape of H");
+    need(target.shape(0) == H.shape(0) && target.shape(1) == H.shape(1), "target must have the shape of H");
+    need(alpha.size() == H.shape(0), "alpha must have one value per row of H");
+    if (H.size() == 0) return;
+    CoupleJob<T> job{int64_t(H.shape(0)), int64_t(H.shape(1)), H.data(), neg.data(), pos.data(), target.data(),
+                     alpha.data(), smoothness, threads()};
+    nb::gil_scoped_release release;
+    run(job);
+}
+
+template <typename T> void unit_norm(Matrix<T> H, Matrix<const T> neg, Matrix<const T> pos) {
+    need(same_shape<T>(H, neg) && same_shape<T>(H, pos), "neg and pos must have the shape of H");
+    UnitJob<T> job{int64_t(H.shape(0)), int64_t(H.shape(1)), H.data(), neg.data(), pos.data(), threads()};
+    nb::gil_scoped_release release;
+    run(job);
+}
+
 template <typename T>
 double sparse(In<int64_t> starts, In<int32_t> rows, In<T> values, Matrix<const T> Wt, Matrix<const T> H, double floor,
               bool kullback, std::optional<Matrix<T>> neg) {
@@ -354,6 +383,9 @@ template <typename T> void define(nb::module_ &m) {
           nb::arg("cross").noconvert(), nb::arg("inverse").noconvert(), nb::arg("order").noconvert());
     m.def("sparse", &sparse<T>, nb::arg("starts").noconvert(), nb::arg("rows").noconvert(), nb::arg("values").noconvert(),
           nb::arg("Wt").noconvert(), nb::arg("H").noconvert(), "floor"_a, "kullback"_a, nb::arg("neg").noconvert().none());
+    m.def("couple", &couple<T>, nb::arg("H").noconvert(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert(),
+          nb::arg("target").noconvert(), nb::arg("alpha").noconvert(), "smoothness"_a);
+    m.def("unit_norm", &unit_norm<T>, nb::arg("H").noconvert(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert());
 }
 
 }  // namespace

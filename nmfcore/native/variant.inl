@@ -21,6 +21,7 @@ namespace {
 #include "scale.inl"
 #include "coordinate_descent.inl"
 #include "sparse.inl"
+#include "constraints.inl"
 
 }  // namespace
 
@@ -41,6 +42,10 @@ const Variant NMF_VARIANT = {
     coordinate_sweep<double>,
     sparse<float>,
     sparse<double>,
+    couple<float>,
+    couple<double>,
+    unit_norm<float>,
+    unit_norm<double>,
 };
 
 }  // namespace nmfcore
