@@ -20,13 +20,14 @@ SOURCES := $(shell find nmfcore avfront -not -path '*/__pycache__*' 2>/dev/null)
 unexport PYTHONPATH
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench bench-gpu bench-quality bench-report clean
+.PHONY: help demo test lint format docs bench bench-gpu bench-quality bench-report clean
 
 help:
 	@echo "make demo           separate a simulated recording into $(OUT)"
 	@echo "make test           run the tests                        (PYTEST_ARGS='-k spatial')"
 	@echo "make lint           ruff and mypy"
 	@echo "make format         let ruff format and fix what it can"
+	@echo "make docs           build the documentation into out/docs"
 	@echo "make bench          measure against the peers            (BENCH_ARGS='-k kl')"
 	@echo "make bench-quality  measure separation quality"
 	@echo "make bench-gpu      check and measure an NVIDIA GPU, choose its kernels"
@@ -49,6 +50,10 @@ format: $(VENV)/for-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(VENV)/for-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The documentation is in out/docs/index.html"
+
 bench: $(VENV)/for-bench
 	$(BIN)/pytest benchmarks --ignore benchmarks/quality $(BENCH_ARGS)
 
@@ -59,6 +64,7 @@ MODULE := $(BIN)/python -P -c 'import runpy, sys; sys.path.append("."); sys.argv
 
 bench-quality: $(VENV)/for-bench
 	$(MODULE) benchmarks.quality.spatial $(BENCH_ARGS)
+	$(MODULE) benchmarks.quality.arrays
 	$(MODULE) benchmarks.quality.onthefly $(BENCH_ARGS)
 
 # The kernels' forms that it chooses are written to nmfcore/cuda/variants.json, and installed by the next make.
@@ -112,6 +118,9 @@ $(VENV)/for-demo: pyproject.toml constraints.txt | $(VENV)/installed
 
 $(VENV)/for-dev: pyproject.toml constraints.txt | $(VENV)/installed
 	$(call install-for,dev)
+
+$(VENV)/for-docs: pyproject.toml constraints.txt | $(VENV)/installed
+	$(call install-for,docs)
 
 $(VENV)/for-bench: pyproject.toml constraints.txt | $(VENV)/installed
 	$(call install-for,bench)

@@ -1,12 +1,13 @@
 """The command line: options in, a job, a table or JSON out. What a job does is :mod:`avfront.pipeline`'s."""
 
 import contextlib
+import math
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 import typer.core
@@ -26,6 +27,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+T = TypeVar("T")
+
 _STAGES = {
     "room": "simulating the room",
     "read": "reading",
@@ -38,9 +41,9 @@ _STAGES = {
 
 
 class ManyWords(typer.core.TyperCommand):
-    """A command whose ``--sources`` and ``--reference`` take all the ``NAME=…`` words that follow them."""
+    """A command whose ``--sources``, ``--reference`` and ``--doa`` take all the ``NAME=…`` words that follow them."""
 
-    many = ("--sources", "--reference")
+    many = ("--sources", "--reference", "--doa")
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat the option before each of its words, which is what the parser understands."""
@@ -115,11 +118,18 @@ _MODEL, _ROOM, _OUT, _LIMITS = "Model", "Microphones", "Output", "Device and lim
 
 `avfront separate room.wav --array mics.json --sources violin=v.wav cello=c.wav -o out/`
 
+`avfront separate takes/*.wav --array mics.json --doa speech=90 --sources speech=voices/ noise=dir/ -o out/`
+
 **Exit status**: 0 done, 1 failed, 2 wrong call, 130 interrupted. Only a finished job leaves files behind.
 """,
 )
 def separate(
-    mix: Annotated[Path, typer.Argument(metavar="MIX", help="The recording: wav, flac, ogg, mp3, ...")],
+    mix: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MIX...", help="The recording: wav, flac, ogg, mp3, ... Of several, each has its folder in FOLDER."
+        ),
+    ],
     sources: Annotated[
         list[str],
         typer.Option(
@@ -175,6 +185,41 @@ def separate(
             rich_help_panel=_MODEL,
         ),
     ] = None,
+    covariance: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of spatial: **full** (default), or **diagonal**, a smaller model, faster beyond 8 channels.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    sparsity: Annotated[
+        float | None,
+        typer.Option(
+            metavar="LAMBDA",
+            min=0.0,
+            help="Use few examples: weight of group sparsity. Default 0 (joint), 10 (published).",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Of spatial's sparsity: **mixed** (default), **block** (whole examples), **component**.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    fits: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Of spatial: fits with other dictionaries that are averaged; 1 is the fastest. Default 3 up to 2"
+            " channels, else 1.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     iterations: Annotated[
         int | None,
         typer.Option(
@@ -204,6 +249,40 @@ def separate(
             rich_help_panel=_ROOM,
         ),
     ] = None,
+    doa: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--doa",
+            metavar="NAME=DEGREES",
+            help="Where a source is: azimuth from the array's x axis to its y axis, or azimuth:elevation."
+            " Found by itself where it is not given.",
+            rich_help_panel=_ROOM,
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Spatial covariances to begin with: **directions**, **weights** (where a source's spectra dominate;"
+            " needs no geometry), **clusters**. Default: by what is known.",
+            rich_help_panel=_ROOM,
+        ),
+    ] = None,
+    beam: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Sources as one channel, by a beam: **mvdr** or **rank1**. They do not add up to MIX.",
+            rich_help_panel=_OUT,
+        ),
+    ] = None,
+    save_model: Annotated[
+        bool, typer.Option("--save-model", help="Keep the fitted model: model.safetensors.", rich_help_panel=_OUT)
+    ] = False,
+    load_model: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Begin from a kept model.", rich_help_panel=_MODEL),
+    ] = None,
     reference: Annotated[
         list[str] | None,
         typer.Option(
@@ -230,9 +309,11 @@ def separate(
     segment: Annotated[
         float,
         typer.Option(
+            "--blocks",
+            "--segment",
             metavar="SECONDS",
             min=0.0,
-            help="Longer recordings are separated in pieces; 0: as a whole.",
+            help="Longer recordings are separated in overlapping blocks; 0: as a whole.",
             rich_help_panel=_LIMITS,
         ),
     ] = 60.0,
@@ -251,17 +332,17 @@ def separate(
         typer.Option(metavar="GB", min=0.0, help="Default: half of the machine's.", rich_help_panel=_LIMITS),
     ] = None,
 ) -> None:
-    """Separate a recording into its sources.
+    """Separate recordings into their sources.
 
     Writes one sound file per source, with the channels, rate and length of MIX; together they add up to it.
     """
     with _failing_well(debug):
+        from avfront.batch import run as run_jobs
         from avfront.job import Job
-        from avfront.pipeline import separate as run_job
         from avfront.sources import parse
 
         job = Job(
-            mixture=mix,
+            mixture=mix[0],
             sources=parse(sources),
             output=output,
             method=method,
@@ -271,7 +352,16 @@ def separate(
                 "components": _counts(components, "--components", "speech=32,noise=16", least=1),
                 "adaptive": _adaptive(adaptive),
                 "iterations": iterations,
+                "fits": fits,
+                "covariance": covariance,
+                "sparsity": sparsity,
+                "groups": groups,
+                "start": start,
+                "doa": _directions(doa or []),
+                "beam": beam,
             },
+            save_model=save_model,
+            load_model=load_model,
             mic_distance=mic_distance,
             array=array,
             references=_references(reference or []),
@@ -283,8 +373,28 @@ def separate(
             example_seconds=example_seconds,
             memory_gb=memory,
         )
-        outcome = _work(lambda progress: run_job(job, progress), show=not (quiet or json_))
-        _tell(outcome, as_json=json_, quiet=quiet)
+        outcomes, errors = _work(lambda progress: run_jobs(job, mix, progress), show=not (quiet or json_))
+        _tell(outcomes, as_json=json_, quiet=quiet, one=len(mix) == 1)
+        for error in errors:
+            typer.echo(f"avfront: {error}", err=True)
+        if errors:
+            raise typer.Exit(1)
+
+
+@app.command(epilog="`avfront report out/`")
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What avfront separate has written.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: FOLDER/report.html.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a page that is there already.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+) -> None:
+    """Make one self-contained HTML page of a finished job: players, spectrograms, directions, examples, convergence."""
+    with _failing_well(debug):
+        from avfront.page import write
+
+        typer.echo(str(write(folder, output or folder / "report.html", force=force)))
 
 
 @app.command(epilog="`avfront demo -o out/`")
@@ -307,7 +417,7 @@ def demo(
             lambda progress: run_demo(output, seed=seed, force=force, progress=progress),
             show=not (quiet or json_),
         )
-        _tell(outcome, as_json=json_, quiet=quiet)
+        _tell([outcome], as_json=json_, quiet=quiet, one=True)
         if not (quiet or json_):
             typer.echo(
                 f"The same from its files: avfront separate {output}/mix.wav --sources"
@@ -353,6 +463,25 @@ def _references(words: Sequence[str]) -> dict[str, Path]:
     return found
 
 
+def _directions(words: Sequence[str]) -> dict[str, tuple[float, float]] | None:
+    """``speech=90`` or ``speech=90:10``: azimuth and elevation in degrees, by source."""
+    found: dict[str, tuple[float, float]] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        try:
+            azimuth, elevation = (float(part) for part in (text if ":" in text else f"{text}:0").split(":"))
+        except ValueError:
+            azimuth = elevation = math.nan
+        if not name or name in found or not (math.isfinite(azimuth) and abs(elevation) <= 90):
+            raise AvfrontError(
+                f"--doa {word} is not one direction of one source",
+                remedy="write NAME=AZIMUTH or NAME=AZIMUTH:ELEVATION in degrees, once per source",
+                usage=True,
+            )
+        found[name] = (azimuth, elevation)
+    return found or None
+
+
 @contextlib.contextmanager
 def _failing_well(debug: bool) -> Iterator[None]:
     """Turn whatever goes wrong into one sentence and an exit status."""
@@ -395,7 +524,7 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _work(job: "Callable[[Progress], Outcome]", *, show: bool) -> "Outcome":
+def _work(job: "Callable[[Progress], T]", *, show: bool) -> "T":
     """Run a job, with a progress bar on stderr if wanted."""
     if not (show and sys.stderr.isatty()):
         return job(lambda stage, share: None)
@@ -413,12 +542,12 @@ def _work(job: "Callable[[Progress], Outcome]", *, show: bool) -> "Outcome":
         return job(progress)
 
 
-def _tell(outcome: "Outcome", *, as_json: bool, quiet: bool) -> None:
-    """Print the report, or a table of what was made and what there is to know about it."""
+def _tell(outcomes: "Sequence[Outcome]", *, as_json: bool, quiet: bool, one: bool) -> None:
+    """Print the report (of several recordings a list), or tables of what was made and what there is to know."""
     if as_json:
         from avfront.report import dumps
 
-        sys.stdout.write(dumps(outcome.report))
+        sys.stdout.write(dumps(outcomes[0].report if one else [outcome.report for outcome in outcomes]))
         return
     if quiet:
         return
@@ -426,9 +555,10 @@ def _tell(outcome: "Outcome", *, as_json: bool, quiet: bool) -> None:
 
     from avfront import tables
 
-    for warning in outcome.warnings:
-        typer.echo(f"warning: {warning}", err=True)
     console = Console(highlight=False)
-    console.print(tables.files(outcome))
-    if outcome.report["scores"]:
-        console.print(tables.scores(outcome.report["scores"]))
+    for outcome in outcomes:
+        for warning in outcome.warnings:
+            typer.echo(f"warning: {warning}", err=True)
+        console.print(tables.files(outcome))
+        if outcome.report["scores"]:
+            console.print(tables.scores(outcome.report["scores"]))

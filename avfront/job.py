@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from avfront.audio import AudioInfo, Survey
 from avfront.examples import Examples
-from avfront.methods import Method
+from avfront.methods import Method, Separated
 from avfront.sources import Source
 
 REPORT = "report.json"
+MODEL = "model.safetensors"
 PICTURE = "spectrogram.png"
 
 # Called with the name of the current stage and the share of it that is done, 0…1.
@@ -36,6 +37,10 @@ class Job:
         "spatial" or "gssm"; None chooses by the number of channels.
     options : mapping
         Settings of the method that depart from the papers'; None values count as not given.
+    save_model : bool
+        Keep the fitted model as ``model.safetensors``; of a recording in segments, that of the last one.
+    load_model : Path, optional
+        A kept model to begin from: its spatial covariances and learned patterns.
     mic_distance : float, optional
         Metres from one microphone to the next, on a line.
     array : Path, optional
@@ -63,6 +68,8 @@ class Job:
     output: Path
     method: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    save_model: bool = False
+    load_model: Path | None = None
     mic_distance: float | None = None
     array: Path | None = None
     references: Mapping[str, Path] = field(default_factory=dict)
@@ -82,7 +89,7 @@ class Outcome:
     Attributes
     ----------
     files : dict of name to Path
-        Every file written: the sources' by source name, and "report" and "picture".
+        Every file written: the sources' by source name, and "report", "picture" and "model".
     report : dict
         The content of report.json.
     timings : dict
@@ -117,7 +124,7 @@ class Plan:
     def inputs(self) -> list[Path]:
         """Every file that the job reads."""
         files = [file for source in self.sources for file in source.files]
-        extra = [] if self.job.array is None else [self.job.array]
+        extra = [path for path in (self.job.array, self.job.load_model) if path is not None]
         return [self.info.path, *files, *self.job.references.values(), *extra]
 
 
@@ -132,4 +139,5 @@ class Done:
     spans: list[tuple[int, int]]
     objective: list[list[float]]
     energy: dict[str, float]  # of each source's image, and of "mixture"
+    separated: list[Separated]  # of each segment that is not silent, without its images
     scores: dict[str, Any] | None

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -60,14 +60,14 @@ def levels(info: audio.AudioInfo, *, columns: int = COLUMNS) -> tuple[Array, flo
     return power, total / info.rate
 
 
-def spectrograms(files: Mapping[str, Path], path: Path) -> None:
+def spectrograms(files: Mapping[str, Path], path: Path | BinaryIO) -> None:
     """Draw the spectrograms of several recordings as a PNG; the first one sets the colour scale.
 
     Parameters
     ----------
     files : mapping of title to Path
         From top to bottom; usually ``"mixture"`` and the sources.
-    path : Path
+    path : Path or binary file
         Where to write.
     """
     # The object interface: no pyplot, no window system, nothing global.
@@ -117,4 +117,4 @@ def spectrograms(files: Mapping[str, Path], path: Path) -> None:
     scale.set_ticks([tick for tick in range(-240, 241, 10) if bottom <= tick <= top])
     scale.ax.tick_params(labelsize=8.5, colors="#444444", length=3)
     scale.ax.set_title("dB", fontsize=9, color="#444444", pad=5)
-    canvas.print_png(str(path))
+    canvas.print_png(str(path) if isinstance(path, Path) else path)

@@ -3,7 +3,8 @@
 import contextlib
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, MutableMapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +14,15 @@ from avfront import audio, examples, planning, report, segments
 from avfront.audio import AudioInfo, Samples, Survey
 from avfront.errors import AvfrontError
 from avfront.examples import Examples
-from avfront.job import PICTURE, REPORT, Done, Job, Outcome, Plan, Progress
-from avfront.methods import Method, Scene, make
+from avfront.job import MODEL, PICTURE, REPORT, Done, Job, Outcome, Plan, Progress
+from avfront.methods import Method, Scene, Separated, make
 from avfront.outputs import Outputs
 
 if TYPE_CHECKING:
     from nmfcore.models import Dictionary
+
+# What was learned from the examples, by what it depends on besides them; several recordings share it.
+Learned = MutableMapping[tuple[object, ...], tuple[list[Examples], "list[Dictionary]"]]
 
 
 class Stages:
@@ -51,7 +55,7 @@ class Stages:
         return time.perf_counter() - self._begin
 
 
-def separate(job: Job, progress: Progress = lambda stage, share: None) -> Outcome:
+def separate(job: Job, progress: Progress = lambda stage, share: None, learned: Learned | None = None) -> Outcome:
     """Separate a recording into its sources.
 
     Every output has the channels, the rate and the length of the mixture, and the outputs add up to it. A job
@@ -63,6 +67,8 @@ def separate(job: Job, progress: Progress = lambda stage, share: None) -> Outcom
         What to do.
     progress : callable
         Called with the name of the current stage and the share of it that is done, 0…1.
+    learned : mutable mapping, optional
+        Jobs with the same sources and settings that are given the same one learn from the examples once.
 
     Raises
     ------
@@ -97,12 +103,12 @@ def separate(job: Job, progress: Progress = lambda stage, share: None) -> Outcom
         names = [f"{name}.wav" for name in plan.names]
         outputs = Outputs(
             job.output,
-            [*names, *([PICTURE] if job.picture else []), REPORT],
+            [*names, *([PICTURE] if job.picture else []), *([MODEL] if job.save_model else []), REPORT],
             force=job.force,
             inputs=plan.inputs(),
         )
         with outputs:
-            done = _run(plan, outputs, stages, notes)
+            done = _run(plan, outputs, stages, notes, {} if learned is None else learned)
             notes.extend(str(entry.message) for entry in caught if issubclass(entry.category, RuntimeWarning))
             timings = {name: round(seconds, 3) for name, seconds in stages.seconds.items()}
             timings["total"] = round(stages.total(), 3)
@@ -114,13 +120,15 @@ def separate(job: Job, progress: Progress = lambda stage, share: None) -> Outcom
             warnings.warn_explicit(entry.message, entry.category, entry.filename, entry.lineno)
     files = {name: final[f"{name}.wav"] for name in plan.names}
     files["report"] = final[REPORT]
-    if PICTURE in final:
-        files["picture"] = final[PICTURE]
+    files |= {name: final[file] for name, file in (("picture", PICTURE), ("model", MODEL)) if file in final}
     return Outcome(files, content, timings, done.objective, notes)
 
 
-def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str]) -> Done:
+def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str], shared: Learned) -> Done:
     """All stages in order, into the hidden files of `outputs`."""
+    import nmfcore
+    from nmfcore import spatial
+
     job, info = plan.job, plan.info
     with stages("read"):
         survey = audio.survey(info)
@@ -140,62 +148,60 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str]) -> Done
                 remedy="give a longer one",
             )
         spans = planning.spans(plan, method, frame, survey.frames)
-        learned = []
-        for count, source in enumerate(plan.sources):
-            learned.append(
-                examples.load(
-                    source,
-                    rate=info.rate,
-                    frame=frame,
-                    seconds=job.example_seconds,
-                    mixture=info.path,
-                    notes=notes,
-                )
-            )
-            stages.share((count + 1) / len(plan.sources))
-
-    with stages("dictionary"):
-        dictionary = _learn(method, learned, job.seed) if method.uses_dictionary() else None
-        if dictionary is None:
-            notes.append(
-                "This variance model learns nothing from the examples, so which output is which source is open."
-            )
+    learned, dictionaries = _learn(plan, method, frame, stages, notes, shared)
+    if not dictionaries:
+        notes.append("This variance model learns nothing from the examples, so which output is which source is open.")
 
     gain = 1.0 / float(np.sqrt(np.mean(np.square([survey.rms[i] for i in active]))))
     scene = Scene(
         np.fft.rfftfreq(frame, 1.0 / info.rate).astype(np.float64),
         None if plan.microphones is None else plan.microphones[active],
     )
-    objective: list[list[float]] = []
-    energy = dict.fromkeys((*plan.names, "mixture"), 0.0)
+    done = Done(method, survey, frame, learned, spans, [], dict.fromkeys((*plan.names, "mixture"), 0.0), [], None)
+    channels = method.outputs(info.channels)
 
     def images() -> Iterator[npt.NDArray[np.float32]]:
         """Segment after segment, the images of all sources: (J, I, samples)."""
         parts = segments.cut(audio.blocks(info), spans)
+        previous, last = _earlier(plan, len(active), frame), None
         for k in range(len(spans)):
             with stages("read"):
                 x = next(parts)
             with stages("separate"):
 
-                def share(done: float, k: int = k) -> None:
-                    stages.share((k + done) / len(spans))
+                def share(part: float, k: int = k) -> None:
+                    stages.share((k + part) / len(spans))
 
-                y, history = _separate_segment(
-                    x, active, gain, frame, method, dictionary, plan.names, scene, job.seed, share
-                )
+                y = np.zeros((len(plan.names), channels, x.shape[1]), np.float32)
+                heard = x[active] * np.float32(gain)  # at unit level, whatever the recording's
+                found = None
+                if heard.any():
+                    X = nmfcore.stft(heard, frame)
+                    found = method.separate(
+                        X, dictionaries, plan.names, scene, seed=job.seed, progress=share, previous=previous
+                    )
+                    copies = len(active) == 1 and bool((x == x[active]).all())
+                    at = slice(None) if copies or channels < info.channels else active
+                    for j, name in enumerate(plan.names):
+                        y[j, at] = nmfcore.istft(found.images[name], frame, length=x.shape[1]) / np.float32(gain)
+                    last = found.model
+                    previous = replace(found, images={}, model=None if last is None else last.elsewhere())
+                    done.separated.append(replace(previous, model=None))
                 if not np.isfinite(y).all():
                     raise AvfrontError(
                         "the model ran into numbers that are not finite",
                         file=info.path,
                         remedy="try another --seed or --method gssm, and please report this recording",
                     )
-                objective.append(history)
+                done.objective.append([] if found is None else found.objective)
             yield y
+        if job.save_model and last is not None:
+            spatial.save(last, outputs.path(MODEL), mixture=str(info.path), rate=info.rate, frame=frame)
 
     with contextlib.ExitStack() as files:
         writers = [
             files.enter_context(
-                audio.Writer(outputs.path(f"{name}.wav"), channels=info.channels, rate=info.rate, frames=survey.frames)
+                audio.Writer(outputs.path(f"{name}.wav"), channels=channels, rate=info.rate, frames=survey.frames)
             )
             for name in plan.names
         ]
@@ -203,20 +209,19 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str]) -> Done
             with stages("write"):
                 for name, writer, image in zip(plan.names, writers, block, strict=True):
                     writer.write(image)
-                    energy[name] += float(np.square(image, dtype=np.float64).sum())
-                energy["mixture"] += float(np.square(block.sum(axis=0), dtype=np.float64).sum())
+                    done.energy[name] += float(np.square(image, dtype=np.float64).sum())
+                done.energy["mixture"] += float(np.square(block.sum(axis=0), dtype=np.float64).sum())
 
-    scores = None
     if plan.references:
         with stages("score"):
-            scores = _score(plan, outputs, survey.frames, notes)
+            done = replace(done, scores=_score(plan, outputs, survey.frames, notes))
     if job.picture:
         with stages("picture"):
             from avfront import pictures
 
             panels = {"mixture": info.path, **{name: outputs.path(f"{name}.wav") for name in plan.names}}
             pictures.spectrograms(panels, outputs.path(PICTURE))
-    return Done(method, survey, frame, learned, spans, objective, energy, scores)
+    return done
 
 
 def frame_length(seconds: float, rate: int) -> int:
@@ -236,42 +241,69 @@ def frame_length(seconds: float, rate: int) -> int:
         length += 2
 
 
-def _separate_segment(
-    x: Samples,
-    active: list[int],
-    gain: float,
-    frame: int,
-    method: Method,
-    dictionary: "Dictionary | None",
-    names: tuple[str, ...],
-    scene: Scene,
-    seed: int,
-    share: Callable[[float], None],
-) -> tuple[npt.NDArray[np.float32], list[float]]:
-    """Images (J, I, T) of one segment x (I, T); channels without sound, and silent segments, give zeros."""
-    import nmfcore
-
-    images = np.zeros((len(names), *x.shape), np.float32)
-    identical = len(active) == 1 and bool((x == x[active]).all())
-    heard = x[active] * np.float32(gain)  # at unit level, whatever the recording's
-    if not heard.any():
-        return images, []
-    result = method.separate(nmfcore.stft(heard, frame), dictionary, names, scene, seed=seed, progress=share)
-    for j, name in enumerate(names):
-        image = nmfcore.istft(result.images[name], frame, length=x.shape[1]) / np.float32(gain)
-        images[j, range(len(x)) if identical else active] = image
-    return images, result.objective
-
-
-def _learn(method: Method, learned: list[Examples], seed: int) -> "Dictionary":
+def _learn(
+    plan: Plan, method: Method, frame: int, stages: Stages, notes: list[str], shared: Learned
+) -> tuple[list[Examples], "list[Dictionary]"]:
+    """The examples of each source, and the dictionaries of their patterns that the method uses."""
     from nmfcore.models import learn_dictionary
 
-    return learn_dictionary(
-        {one.source: one.spectrograms for one in learned},
-        {one.source: method.patterns(one.source) for one in learned},
-        n_iter=method.dictionary_iterations,
-        seed=seed,
-    )
+    job, rate = plan.job, plan.info.rate
+    number = method.dictionaries(plan.info.channels)
+    key = (plan.sources, rate, frame, repr(method), number, job.example_seconds, job.seed)
+    if key in shared:
+        return shared[key]
+    with stages("read"):
+        learned = []
+        for done, source in enumerate(plan.sources, 1):
+            learned.append(
+                examples.load(
+                    source, rate=rate, frame=frame, seconds=job.example_seconds, mixture=plan.info.path, notes=notes
+                )
+            )
+            stages.share(done / len(plan.sources))
+    dictionaries = []
+    if number:
+        with stages("dictionary"):
+            for turn in range(number):
+                dictionaries.append(
+                    learn_dictionary(
+                        {one.source: one.spectrograms for one in learned},
+                        {one.source: method.patterns(one.source) for one in learned},
+                        n_iter=method.dictionary_iterations,
+                        seed=job.seed + turn,
+                    )
+                )
+                stages.share((turn + 1) / number)
+    for one in learned:
+        one.spectrograms.clear()  # they were large, and are not needed again
+    shared[key] = learned, dictionaries
+    return shared[key]
+
+
+def _earlier(plan: Plan, channels: int, frame: int) -> Separated | None:
+    """What a kept model has to say before the first segment."""
+    path = plan.job.load_model
+    if path is None:
+        return None
+    from nmfcore import spatial
+
+    try:
+        model, _ = spatial.load(path)
+    except FileNotFoundError as error:
+        raise AvfrontError("there is no such file", file=path, remedy="check the path given to --load-model") from error
+    except ValueError as error:
+        raise AvfrontError(
+            "this is no model of avfront's", file=path, remedy="give a file that --save-model wrote"
+        ) from error
+    here = (len(plan.names), frame // 2 + 1, channels, channels)
+    if model.sources != plan.names or model.R.shape != here:
+        raise AvfrontError(
+            f"the model is of {', '.join(model.sources)} in {model.R.shape[-1]} channels with"
+            f" {model.R.shape[1]} bins; this recording has {', '.join(plan.names)}, {channels} and {here[1]}",
+            file=path,
+            remedy="use the same sources, method and rate as when it was saved",
+        )
+    return Separated({}, [], {}, {}, model=model)
 
 
 def _score(plan: Plan, outputs: Outputs, frames: int, notes: list[str]) -> dict[str, Any]:

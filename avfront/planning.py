@@ -43,10 +43,23 @@ def prepare(job: Job, notes: list[str]) -> Plan:
     names = tuple(source.name for source in sources) + ((BACKGROUND,) if options.get("background") else ())
     _check_counts("components", options.get("components"), sources)
     _check_counts("adaptive", options.get("adaptive"), sources)
+    _check_counts("doa", options.get("doa"), sources)
 
     name = job.method or ("spatial" if info.channels > 1 else "gssm")
     make(name, options)
-    microphones, microphones_from = _microphones(job, info, name)
+    if name != "spatial" and (job.save_model or job.load_model is not None):
+        raise AvfrontError(
+            f"the method {name} has no model to keep",
+            remedy="leave out --save-model and --load-model, or use --method spatial",
+            usage=True,
+        )
+    if options.get("beam") and job.references:
+        raise AvfrontError(
+            "beams have one channel, and the references have those of the mixture",
+            remedy="leave out --beam or --reference",
+            usage=True,
+        )
+    microphones, microphones_from = _microphones(job, info, options)
 
     owner: dict[Path, str] = {}
     for source in sources:
@@ -94,7 +107,7 @@ def spans(plan: Plan, method: Method, frame: int, frames: int) -> list[tuple[int
     return segments.plan(frames, longest, min(round(OVERLAP_SECONDS * info.rate), longest // 4))
 
 
-def _microphones(job: Job, info: AudioInfo, method: str) -> tuple[npt.NDArray[np.float64] | None, str]:
+def _microphones(job: Job, info: AudioInfo, options: Mapping[str, Any]) -> tuple[npt.NDArray[np.float64] | None, str]:
     """Positions (I, 3) in metres, and in words where they come from."""
     if job.array is not None and job.mic_distance is not None:
         raise AvfrontError("both --mic-distance and --array are given", remedy="leave one of them out", usage=True)
@@ -105,15 +118,14 @@ def _microphones(job: Job, info: AudioInfo, method: str) -> tuple[npt.NDArray[np
     if info.channels == 2:
         distance = geometry.DEFAULT_DISTANCE_M
         return geometry.line(2, distance), f"assumed: a pair {distance:g} m apart"
-    if info.channels > 2 and method == "spatial":
+    if options.get("doa") or options.get("start") == "directions":
         raise AvfrontError(
-            f"the recording has {info.channels} channels, and where their microphones are is not known",
+            f"the recording has {info.channels} channels, and directions mean nothing where the places of their"
+            " microphones are not known",
             file=info.path,
-            remedy=(
-                "give --array positions.json or --mic-distance METRES, or use --method gssm, which does not need it"
-            ),
+            remedy="give --array positions.json or --mic-distance METRES",
         )
-    return None, "not needed"
+    return None, "not given"
 
 
 def _check_device(device: str) -> None:

@@ -7,11 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from avfront.methods.base import AZIMUTHS
+
 if TYPE_CHECKING:
     from avfront.job import Done, Plan
 
 # Raised whenever a name or a meaning changes; additions leave it alone.
 SCHEMA = 1
+ACTIVITY_COLUMNS = 200  # at most, in which the activity of examples over time is told
 
 
 def build(plan: "Plan", done: "Done", *, timings: dict[str, float], warnings: list[str]) -> dict[str, Any]:
@@ -20,16 +25,21 @@ def build(plan: "Plan", done: "Done", *, timings: dict[str, float], warnings: li
 
     info, rate = plan.info, plan.info.rate
     by_name = {one.source: one for one in done.examples}
+    powers = {name: sum(one.power[name] for one in done.separated) for name in plan.names}
     sources = []
     for name in plan.names:
         entry: dict[str, Any] = {
             "name": name,
             "file": f"{name}.wav",
             "level_db": _db(done.energy[name], done.energy["mixture"]),
+            "snr_db": _db(powers[name], sum(powers.values()) - powers[name]),
+            "spatial_start": next((one.start[name] for one in done.separated if name in one.start), None),
+            "spatial_spectrum": _spectrum(done, name),
         }
         if name in by_name:
             entry["patterns_per_example"] = done.method.patterns(name)
             entry["examples"] = by_name[name].used
+            entry["example_activity"] = _activity(done, name)
             entry["skipped"] = by_name[name].skipped
         else:
             entry["free_patterns"] = done.method.background
@@ -61,7 +71,7 @@ def build(plan: "Plan", done: "Done", *, timings: dict[str, float], warnings: li
         },
         "microphones": {
             "positions_m": None if microphones is None else microphones.tolist(),
-            "from": plan.microphones_from if microphones is not None else "not needed",
+            "from": plan.microphones_from if done.method.name == "spatial" else "not needed",
         },
         "sources": sources,
         "segments": [[round(start / rate, 6), round(stop / rate, 6)] for start, stop in done.spans],
@@ -78,13 +88,31 @@ def build(plan: "Plan", done: "Done", *, timings: dict[str, float], warnings: li
     }
 
 
+def _activity(done: "Done", name: str) -> list[list[float]]:
+    """How much each example of a source plays over time: for each the share of the source's loudest moment, 0…1."""
+    parts = [one.usage[name] for one in done.separated if name in one.usage]
+    if not parts:
+        return []
+    usage = np.concatenate(parts, axis=1, dtype=np.float64)  # (P, N)
+    edges = np.linspace(0, usage.shape[1], min(ACTIVITY_COLUMNS, usage.shape[1]) + 1).astype(int)
+    columns = np.add.reduceat(usage, edges[:-1], axis=1) / np.diff(edges)
+    found: list[list[float]] = (columns / max(float(columns.sum(axis=0).max()), 1e-300)).round(4).tolist()
+    return found
+
+
+def _spectrum(done: "Done", name: str) -> dict[str, list[float]] | None:
+    """The spatial spectrum of a source, as at the end; None where the microphones' places are not known."""
+    found = [one.spectrum[name] for one in done.separated if name in one.spectrum]
+    return {"azimuth_deg": list(AZIMUTHS), "value": found[-1].round(4).tolist()} if found else None
+
+
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write a report as JSON (without NaN)."""
     path.write_text(dumps(content), encoding="utf-8")
 
 
-def dumps(content: dict[str, Any]) -> str:
-    """A report as JSON text."""
+def dumps(content: Any) -> str:
+    """A report, or several, as JSON text."""
     # ASCII, because names of files may hold what no encoding has.
     return json.dumps(content, indent=2, allow_nan=False) + "\n"
 

@@ -26,17 +26,19 @@ def files(outcome: "Outcome") -> Group:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("source")
     table.add_column("level", justify="right")
+    table.add_column("SNR", justify="right")
     table.add_column("file", overflow="fold")
     for source in report["sources"]:
         level = source["level_db"]
         table.add_row(
             source["name"],
             "silent" if level is None else f"{level:+.1f} dB",
+            "" if source["snr_db"] is None else f"{source['snr_db']:+.1f} dB",
             _shown(outcome.files[source["name"]]),
         )
-    for name in ("picture", "report"):
+    for name in ("picture", "model", "report"):
         if name in outcome.files:
-            table.add_row("", "", _shown(outcome.files[name]))
+            table.add_row("", "", "", _shown(outcome.files[name]))
     return Group(Text(title, style="bold"), table)
 
 

@@ -35,17 +35,11 @@ dictionary = models.learn_dictionary(power, {"speech": 32, "noise": 16}, n_iter=
 X = nmfcore.stft(mixture, FRAME)  # (channels, bins, frames)
 frequencies = np.fft.rfftfreq(FRAME, 1 / RATE)
 
-
-def start(v: np.ndarray) -> np.ndarray:
-    """Where they are: the talker in the direction from which its share of the sound comes, the noise all round."""
-    direction, _ = spatial.direction_of_arrival(X, frequencies, MICROPHONES, weights=(v[0] / v.sum(0)) ** 2)
-    talker = spatial.direct_diffuse(frequencies, MICROPHONES, direction)
-    return np.stack([talker, spatial.diffuse(frequencies, MICROPHONES)])
-
-
+# Where they are: the talker in the direction from which its share of the sound comes, the noise all round.
+start = spatial.Start(X, dictionary.sources, frequencies=frequencies, microphones=MICROPHONES)
 model = spatial.fit(
-    X, dictionary=dictionary, variance_model="joint", R=start, free={"noise": 8}, smoothing=0.8, prior=20.0,
-    lam=0.0, n_iter=40, n_inner=1, n_fixed=5, seed=0,
+    X, dictionary=dictionary, variance_model="joint", R=start, free={"noise": 8}, smoothing=0.95, prior=5.0,
+    lam=0.0, n_start=15, n_iter=40, n_inner=1, n_fixed=15, seed=0,
 )  # fmt: skip
 images = nmfcore.istft(spatial.wiener(X, model.v, model.R), FRAME, length=mixture.shape[1])
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from nmfcore.layout import as_array
 
+LARGEST = 1e300  # what overflows counts as this: a sum of some is still a number
 NAMES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 
 
@@ -65,13 +66,13 @@ def as_exponent(exponent: float | str, beta: float) -> float:
 
 
 def level_floor(peak: NDArray[np.float64], beta: float, dtype: Any) -> NDArray[np.float64]:
-    """How small Λ may be in a problem whose V has this peak.
+    """How small Λ may be in a problem whose V has this peak; silence counts as if its peak were 1.
 
     >>> level_floor(np.ones(1), 1.0, np.float64)
     array([1.e-20])
     """
     least = 1e-30 if dtype == np.float32 else 1e-70
-    return np.maximum(peak * (1e-14 if beta < 1 else 1e-20), least)
+    return np.maximum(np.where(peak > 0, peak, 1) * (1e-14 if beta < 1 else 1e-20), least)
 
 
 def elementwise(v: NDArray[Any], lam: NDArray[Any], beta: float) -> NDArray[np.float64]:
@@ -89,4 +90,9 @@ def elementwise(v: NDArray[Any], lam: NDArray[Any], beta: float) -> NDArray[np.f
         return v * np.log(np.where(v > 0, v, 1) / np.where(v > 0, lam, 1)) - v + lam
     if beta == 0:
         return v / lam - np.log(v / lam) - 1
+    if beta < 0:  # powers of what is near the floor overflow: of the ratio first, then of the level, and never beyond
+        with np.errstate(over="ignore"):
+            ratio = np.minimum((v / lam) ** beta, LARGEST) + (beta - 1) - beta * v / lam
+            level = np.minimum(lam**beta, LARGEST)
+            return np.minimum(np.maximum(ratio, 0) / (beta * (beta - 1)) * level, LARGEST)
     return (v**beta + (beta - 1) * lam**beta - beta * v * lam ** (beta - 1)) / (beta * (beta - 1))

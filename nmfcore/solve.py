@@ -15,6 +15,7 @@ from nmfcore import backends, layout
 from nmfcore.acceleration import Extrapolation
 from nmfcore.arrays import any_kind
 from nmfcore.backends import composed
+from nmfcore.backends.fixed import FixedPatterns
 from nmfcore.backends.sparse import Sparse
 from nmfcore.compressed import Compressed, is_sparse, number
 from nmfcore.divergence import as_beta, as_exponent, level_floor, mm_exponent
@@ -146,8 +147,8 @@ def nmf(
     check_counts(n_iter=n_iter, check_every=check_every, n_restarts=n_restarts)
     if acceleration not in (None, "extrapolation"):
         raise ValueError(f"acceleration={acceleration!r} must be None or 'extrapolation'.")
-    if acceleration and (normalize or solver == "cd"):
-        raise ValueError("acceleration is for solver='mu' without normalize=True; leave one of them out.")
+    if acceleration and normalize:
+        raise ValueError("acceleration cannot be combined with normalize=True; normalize W after the fit instead.")
     if acceleration and any(isinstance(one, Started) for one in penalties):
         raise ValueError("acceleration knows no penalties with unknowns or constraints; leave one of them out.")
     if not callable(tol) and not tol >= 0:
@@ -157,7 +158,7 @@ def nmf(
     for penalty in penalties:
         if penalty.factor not in ("W", "H"):
             raise ValueError(f"penalties: factor={penalty.factor!r} of {penalty!r} must be 'W' or 'H'.")
-    _check_solver(solver, beta, weights, penalties, tol)
+    _check_solver(solver, beta, weights, penalties, tol, acceleration)
     engine: Any = backends.get(backend, device, V[0] if isinstance(V, (list, tuple)) and len(V) else V)
     wanted = _dtype(dtype)
     if engine.name == "reference":
@@ -260,6 +261,8 @@ def nmf(
     if watch:
         history.append((0, objective(active)))
     busy = [side for side in sides if not side.idle]
+    if beta == 2 and solver == "mu" and len(busy) == 1 and weights is None:
+        engine = busy[0].engine = FixedPatterns(engine)
     iteration = 0
     while iteration < n_iter:
         # Coordinate descent looks at its own pace after every iteration.
@@ -269,7 +272,9 @@ def nmf(
         momentum = None if speed is None else speed.momentum(steps, active)
         halves = [side.half(state, speed) for side in busy]
         if solver == "cd":
-            pace = sides[0].descend(state, permuter) + sides[1].descend(state, permuter)
+            pace = np.zeros(len(active))
+            for side, half in zip(busy, halves, strict=True):
+                pace += side.descend(half, permuter)
             if iteration == 1:
                 rest = pace * (0.0 if callable(tol) else tol)
             settled = pace <= rest[active]
@@ -321,10 +326,10 @@ def nmf(
     return Result(
         W=pack(lambda b: home.ascontiguousarray(state.factors(b)[0].T) * given.flat.dtype.type(unscale[b])),
         H=pack(lambda b: state.factors(b)[1].copy()),
-        objective=pack(lambda b: float(final[b] * unscale[b] ** beta)),
+        objective=pack(lambda b: float(_at_level(final, unscale, beta)[b])),
         n_iter=pack(lambda b: int(done[b])),
         status=pack(lambda b: str(status[b])),
-        history=tuple((i, value[chosen] * unscale[chosen] ** beta) for i, value in history),
+        history=tuple((i, _at_level(value, unscale, beta)[chosen]) for i, value in history),
         penalties=tuple(bound[b] for b in chosen),
     )
 
@@ -418,10 +423,8 @@ class _Side:
             self.engine.update(table, V, Wt, H, beta, self.floor, gamma, weights, add_neg, add_pos)
         else:
             neg, pos = self.engine.split_gradient(table, V, Wt, H, beta, self.floor, weights)
-            if add_neg is not None:
-                neg += add_neg
-            if add_pos is not None:
-                pos += add_pos
+            neg = neg if add_neg is None else neg + add_neg
+            pos = pos if add_pos is None else pos + add_pos
             if any(self.exact):
                 for b in self.problems.tolist():
                     h, *parts = (self._rows(flat, b) for flat in (H, neg, pos))
@@ -435,15 +438,12 @@ class _Side:
             for penalty in self.learning[b]:
                 penalty.advance(layout.view(H, row[H_AT], row[K], row[N]))
 
-    def descend(self, state: _State, rng: Any) -> NDArray[np.float64]:
+    def descend(self, half: Half, rng: Any) -> NDArray[np.float64]:
         """One sweep of coordinate descent over the free rows of the factor; how far each problem was from rest."""
-        if self.idle:
-            return np.zeros(len(self.active))
-        Wt, H = (state.Wt, state.H) if self.factor == "H" else (state.H, state.Wt)
         free = [np.flatnonzero(self.free[int(b)]) for b in self.problems]
         orders = free if rng is None else [rng.permutation(rows) for rows in free]
         l1, l2 = (sum(one.lam for one in self.penalties[0] if isinstance(one, kind)) for kind in (L1, L2))
-        moved: NDArray[np.float64] = self.engine.coordinate_update(self.active, self.V, Wt, H, orders, l1, l2)
+        moved: NDArray[np.float64] = self.engine.coordinate_update(half.table, half.V, half.Wt, half.H, orders, l1, l2)
         return moved
 
     def _rows(self, H: Array, b: int) -> Array:
@@ -481,13 +481,14 @@ def _start(
     """The penalties of each problem; those on the scale of a factor bring the start to that scale."""
     bound: list[tuple[Penalty, ...]] = []
     count, engine = len(state.table), sides[0].engine
+    dense = engine.engine if isinstance(engine, Sparse) else engine
     for b in range(count):
         wt, h = state.factors(b)
         fixed = []
         for side, factor in zip(sides, (h, wt), strict=True):
             rows = engine.xp.asarray(np.flatnonzero(~side.free[b]))
             fixed.append((factor, rows, factor[rows]))
-        given = (b // n_restarts, count // n_restarts, wt, h, engine)
+        given = (b // n_restarts, count // n_restarts, wt, h, dense)
         bound.append(tuple(one.start(*given) if isinstance(one, Started) else one for one in penalties))
         for factor, rows, values in fixed:
             factor[rows] = values
@@ -502,6 +503,12 @@ def _as_slice(mask: NDArray[np.bool_], xp: Any) -> slice | Array:
     if len(used) and used[-1] - used[0] + 1 == len(used):
         return slice(int(used[0]), int(used[-1]) + 1)
     return xp.asarray(used)
+
+
+def _at_level(value: NDArray[np.float64], unscale: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
+    """Objectives at the level of the caller's V; what is beyond float64 counts as its largest number."""
+    with np.errstate(over="ignore"):
+        return np.minimum(np.minimum(value, np.finfo(float).max) * unscale**beta, np.finfo(float).max)
 
 
 def _normalize(state: _State, movable: list[slice | Array], active: NDArray[np.intp]) -> None:
@@ -522,7 +529,9 @@ def check_counts(**counts: int) -> None:
             raise ValueError(f"{name}={value!r} must be a whole number ≥ 1.")
 
 
-def _check_solver(solver: str, beta: float, weights: Any, penalties: Sequence[Any], tol: float | Rule) -> None:
+def _check_solver(
+    solver: str, beta: float, weights: Any, penalties: Sequence[Any], tol: float | Rule, acceleration: str | None
+) -> None:
     """Raise where coordinate descent cannot do what is asked."""
     if solver not in ("mu", "cd"):
         raise ValueError(f"solver={solver!r} must be 'mu' or 'cd'.")
@@ -535,6 +544,8 @@ def _check_solver(solver: str, beta: float, weights: Any, penalties: Sequence[An
     other = [penalty for penalty in penalties if not isinstance(penalty, (L1, L2))]
     if other:
         raise ValueError(f"solver='cd' knows the penalties L1 and L2 only, not {other[0]!r}; use solver='mu'.")
+    if acceleration:
+        raise ValueError("solver='cd' cannot be accelerated; use solver='mu'.")
     if callable(tol):
         raise ValueError("solver='cd' needs a number for tol=, since it stops by its gradients.")
 

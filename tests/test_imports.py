@@ -26,6 +26,7 @@ AVFRONT = (
     ("errors",),
     ("*",),
     ("pipeline",),
+    ("batch",),
     ("demo",),
     ("cli",),
     ("",),
@@ -37,7 +38,6 @@ PEERS = {("penalties", "init"), ("spatial", "models"), ("_info", "")}
 NMFCORE_THIRD_PARTY = {
     "nmfcore.arrays": {"cupy"},
     "nmfcore.backends.cuda": {"cupy", "cupyx"},
-    "nmfcore.compressed": {"cupyx"},
     "nmfcore.backends.jit": {"numba"},
     "nmfcore.estimators": {"sklearn"},
     "nmfcore.estimators.base": {"sklearn"},
@@ -45,6 +45,10 @@ NMFCORE_THIRD_PARTY = {
     "nmfcore.estimators.minibatch": {"sklearn"},
     "nmfcore.models.rank_selection": {"matplotlib", "scipy"},
     "nmfcore.threads": {"threadpoolctl"},
+    # Where they are used, inside functions.
+    "nmfcore.compressed": {"cupyx"},
+    "nmfcore.spatial.clustering": {"scipy"},
+    "nmfcore.spatial.storage": {"safetensors"},
 }
 
 NMFCORE_PUBLIC = {

@@ -1,7 +1,7 @@
 """What every separation method is given, and what it gives back."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -9,8 +9,10 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from nmfcore.models import Dictionary
+    from nmfcore.spatial import LocalGaussianModel
 
 Array = npt.NDArray[Any]
+AZIMUTHS = tuple(range(0, 360, 5))  # degrees, at which spatial spectra are told
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,15 @@ class Scene:
 
 @dataclass(frozen=True)
 class Separated:
-    """The images of all sources, and how the objective went."""
+    """The images of all sources, how the objective went, and what else there is to tell about it."""
 
-    images: Mapping[str, Array]  # name -> (I, F, N) complex; they add up to the mixture
+    images: Mapping[str, Array]  # name -> (I, F, N) complex; they add up to the mixture. Beams: (1, F, N)
     objective: list[float]
+    power: Mapping[str, float]  # of each source in the model; only ratios matter
+    usage: Mapping[str, Array]  # name -> (P, N): how much each of its examples plays in each frame
+    start: Mapping[str, str] = field(default_factory=dict)  # name -> where its spatial covariances began
+    spectrum: Mapping[str, Array] = field(default_factory=dict)  # name -> spatial spectrum at AZIMUTHS, 0…1
+    model: "LocalGaussianModel | None" = None
 
 
 class Method(Protocol):
@@ -59,8 +66,11 @@ class Method(Protocol):
     def patterns(self, source: str) -> int:
         """Spectral patterns per example of a source."""
 
-    def uses_dictionary(self) -> bool:
-        """Whether examples are learned from at all."""
+    def outputs(self, channels: int) -> int:
+        """Channels of a separated source, of a mixture of so many."""
+
+    def dictionaries(self, channels: int) -> int:
+        """How many dictionaries are learned from the examples, each from another random start; 0 for none."""
 
     def bytes_per_sample(self, channels: int, sources: int, activations: float) -> float:
         """Peak memory for each sample (per channel) of a segment; `activations` are a sample's share of H."""
@@ -68,11 +78,27 @@ class Method(Protocol):
     def separate(
         self,
         X: Array,
-        dictionary: "Dictionary | None",
+        dictionaries: "Sequence[Dictionary]",
         sources: tuple[str, ...],
         scene: Scene,
         *,
         seed: int,
         progress: Callable[[float], None],
+        previous: Separated | None = None,
     ) -> Separated:
-        """Separate X (I, F, N), which is not silent, into images of all sources."""
+        """Separate X (I, F, N), which is not silent, into images of all sources; `previous` is the segment before."""
+
+
+def usage_by_example(dictionary: "Dictionary | None", H: Array | None) -> dict[str, Array]:
+    """How much each example of a source plays in each frame, name -> (P, N).
+
+    Parameters
+    ----------
+    dictionary : Dictionary, optional
+        Whose rows come first in H; columns of sum 1, so that activations are powers.
+    H : array (K, N), optional
+        Activations.
+    """
+    if dictionary is None or H is None:
+        return {}
+    return {name: np.stack([H[block].sum(axis=0) for block in blocks]) for name, blocks in dictionary.blocks.items()}

@@ -1,13 +1,13 @@
 """Generic source spectral models: one nonnegative model of the power spectrogram, all channels together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from avfront.methods.base import Scene, Separated
+from avfront.methods.base import Scene, Separated, usage_by_example
 
 if TYPE_CHECKING:
     from nmfcore.models import Dictionary
@@ -46,9 +46,13 @@ class Gssm:
             return self.components.get(source, 32)
         return 32 if self.components is None else self.components
 
-    def uses_dictionary(self) -> bool:
-        """Always."""
-        return True
+    def outputs(self, channels: int) -> int:
+        """As many as the mixture has."""
+        return channels
+
+    def dictionaries(self, channels: int) -> int:
+        """Always one."""
+        return 1
 
     def bytes_per_sample(self, channels: int, sources: int, activations: float) -> float:
         """Peak memory for each sample (per channel) of a segment, a third more than was measured."""
@@ -57,18 +61,19 @@ class Gssm:
     def separate(
         self,
         X: Array,
-        dictionary: "Dictionary | None",
+        dictionaries: "Sequence[Dictionary]",
         sources: tuple[str, ...],
         scene: Scene,
         *,
         seed: int,
         progress: Callable[[float], None],
+        previous: Separated | None = None,
     ) -> Separated:
         """Separate X (I, F, N) by one mask per source on the power summed over the channels."""
         from nmfcore import masks
         from nmfcore.models import gssm_separate
 
-        assert dictionary is not None
+        (dictionary,) = dictionaries
         objective: list[float] = []
 
         def watch(iteration: int, values: npt.NDArray[np.float64]) -> None:
@@ -89,4 +94,9 @@ class Gssm:
             callback=watch,
         )
         images = masks.wiener(X, np.stack([result.parts[name] for name in sources]))
-        return Separated(dict(zip(sources, images, strict=True)), objective)
+        return Separated(
+            dict(zip(sources, images, strict=True)),
+            objective,
+            power={name: float(result.parts[name].sum(dtype=np.float64)) for name in sources},
+            usage=usage_by_example(dictionary, result.H),
+        )

@@ -1,6 +1,6 @@
 """The local Gaussian model with full-rank spatial covariances, with spectral models learned from examples."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,15 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from avfront.errors import AvfrontError
-from avfront.methods.base import Scene, Separated
+from avfront.methods.base import AZIMUTHS, Scene, Separated, usage_by_example
 from avfront.sources import BACKGROUND
 
 if TYPE_CHECKING:
     from nmfcore.models import Dictionary
+    from nmfcore.spatial import LocalGaussianModel
 
 Array = npt.NDArray[Any]
 
 VARIANCE_MODELS = ("joint", "separation", "denoising", "nmf", "free")
+COVARIANCES = ("full", "diagonal")
+STARTS = ("auto", "directions", "weights", "clusters")
+BEAMS = ("mvdr", "rank1")
 # A source of this name is whatever else is heard, from all round: it starts from the diffuse field, has half
 # as many patterns per example (as in the paper), and a few that are learned from the mixture, for no two
 # noises are alike.
@@ -37,17 +41,25 @@ class Spatial:
     components: int | Mapping[str, int] | None = None  # per example; None is 32, and 16 for "noise"
     adaptive: Mapping[str, int] | None = None  # learned from the mixture, by source; None is 8 for "noise"
     dictionary_iterations: int = 50
-    start_iterations: int = 30  # by the spectra alone, after which each source's direction is judged
+    fits: int | None = None  # with dictionaries of other random starts, averaged; None is 3 up to 2 channels, else 1
+    start_iterations: int = 15  # by the spectra alone, after which each source's direction is judged
     iterations: int = 40
     inner_iterations: int = 1
-    fixed_iterations: int = 5  # before the spatial covariances begin to move
+    fixed_iterations: int = 15  # before the spatial covariances begin to move
     background: int = 0
     sparsity: float = 0.0
+    groups: str = "mixed"  # of sparsity: "mixed", "block" or "component"
     mix: float = 0.2
-    smoothing: float = 0.8  # of the activations of what is learned from the mixture
-    prior: float = 20.0  # frames of evidence for the initial spatial covariances
+    gamma: float = 0.0  # relative sparsity
+    smoothing: float = 0.95  # of the activations of what is learned from the mixture
+    memory: float = 200.0  # frames of evidence for where the segment before ended
+    prior: float = 5.0  # frames of evidence for the initial spatial covariances
     averaging: int = 1  # bins and frames over which the empirical covariance is averaged
+    covariance: str = "full"  # or "diagonal", a smaller model, faster beyond 8 channels
+    start: str = "auto"  # what the spatial covariances begin from, see nmfcore.spatial.Start
+    doa: Mapping[str, tuple[float, float]] | None = None  # azimuth and elevation in degrees, by source
     reverberation: float = 0.3  # power of the diffuse part of an initial covariance; the direct part has 1
+    beam: str | None = None  # "mvdr" or "rank1": sources as one channel, instead of their images at all
 
     name = "spatial"
     quantity = "log-likelihood"
@@ -61,26 +73,44 @@ class Spatial:
             variance_model=variance_model,
             frame_seconds=0.064,
             dictionary_iterations=20,
+            fits=1,
+            start_iterations=30,
             iterations=15,
             inner_iterations=10,
             fixed_iterations=0,
-            sparsity=10.0,
+            sparsity=0.0 if variance_model in ("nmf", "free") else 10.0,
             smoothing=0.0,
             prior=0.0,
             averaging=1,
         )
 
     def __post_init__(self) -> None:
-        if self.variance_model not in VARIANCE_MODELS:
+        choices = {
+            "variance_model": VARIANCE_MODELS,
+            "covariance": COVARIANCES,
+            "start": STARTS,
+            "beam": BEAMS,
+            "groups": ("mixed", "block", "component"),
+        }
+        for field, known in choices.items():
+            value = getattr(self, field)
+            if value is not None and value not in known:
+                words = field.replace("_", " ")
+                raise AvfrontError(
+                    f"there is no {words} '{value}'",
+                    remedy=f"use --{words.replace(' ', '-')} {', '.join(known[:-1])} or {known[-1]}",
+                    usage=True,
+                )
+        if self.variance_model in ("nmf", "free") and self.background:
             raise AvfrontError(
-                f"there is no variance model '{self.variance_model}'",
-                remedy=f"use --variance-model {', '.join(VARIANCE_MODELS[:-1])} or {VARIANCE_MODELS[-1]}",
+                f"the variance model '{self.variance_model}' has no background",
+                remedy="leave out --background, or use --variance-model separation",
                 usage=True,
             )
-        if self.variance_model == "denoising" and self.background:
+        if self.start == "clusters" and self.uses_dictionary():
             raise AvfrontError(
-                "the variance model 'denoising' has no background",
-                remedy="leave out --background, or use --variance-model separation",
+                "clusters do not tell which source of the examples is which",
+                remedy="leave out --start clusters, or use it with --variance-model nmf or free",
                 usage=True,
             )
 
@@ -93,129 +123,128 @@ class Spatial:
 
     def learned(self, sources: tuple[str, ...]) -> dict[str, int]:
         """Spectral patterns that are learned from the mixture, by source; the background's are among them."""
-        if self.variance_model not in ("joint", "separation"):
+        if self.variance_model in ("nmf", "free"):
             return {}
-        wanted = {NOISE: 8} if self.adaptive is None else self.adaptive
+        usual = {NOISE: 8} if self.variance_model != "denoising" else {}
+        wanted = usual if self.adaptive is None else self.adaptive
         found = {name: count for name, count in wanted.items() if name in sources and count > 0}
         return {**found, BACKGROUND: self.background} if self.background else found
+
+    def outputs(self, channels: int) -> int:
+        """One for beams, otherwise as many as the mixture has."""
+        return 1 if self.beam else channels
 
     def uses_dictionary(self) -> bool:
         """Whether the variance model learns from examples."""
         return self.variance_model not in ("nmf", "free")
 
+    def dictionaries(self, channels: int) -> int:
+        """As many as there are fits; the more channels, the less depends on the dictionary."""
+        if not self.uses_dictionary():
+            return 0
+        return self.fits if self.fits is not None else 3 if channels <= 2 else 1
+
     def bytes_per_sample(self, channels: int, sources: int, activations: float) -> float:
         """Peak memory for each sample (per channel) of a segment, a third more than was measured."""
-        return 22.0 * channels**2 + 14.0 * channels * (1 + sources) + 20.0 + 16.0 * activations
+        fits = max(self.dictionaries(channels), 1)
+        return (
+            22.0 * channels**2
+            + 14.0 * channels * (1 + sources)
+            + 20.0
+            + (16.0 + 5.0 * fits) * activations
+            + 8.0 * (sources * fits)
+        )
 
     def separate(
         self,
         X: Array,
-        dictionary: "Dictionary | None",
+        dictionaries: "Sequence[Dictionary]",
         sources: tuple[str, ...],
         scene: Scene,
         *,
         seed: int,
         progress: Callable[[float], None],
+        previous: Separated | None = None,
     ) -> Separated:
-        """Separate X (I, F, N) by the multichannel Wiener filter of the fitted model."""
+        """Separate X (I, F, N) by the multichannel Wiener filter of the fitted model, or by its beams.
+
+        After another segment, its spatial covariances and learned patterns are where this one begins, and count as
+        evidence, so that a source stays the same from segment to segment.
+        """
         from nmfcore import spatial
 
-        def watch(iteration: int, value: float) -> None:
-            progress(iteration / self.iterations)
-
+        earlier = None if previous is None else previous.model
         # A background comes last, in `sources` as in the model: it is the one name that the dictionary does
         # not have.
-        if dictionary is None:
-
-            def start(v: Array) -> Array:
-                return spread_fields(len(sources), scene)
-        else:
-
-            def start(v: Array) -> Array:
-                return heard_fields(X, v, sources, scene, reverberation=self.reverberation)
-
-        model = spatial.fit(
+        start = spatial.Start(
             X,
-            dictionary=dictionary,
-            sources=None if dictionary is not None else sources,
-            variance_model=self.variance_model,
-            free=self.learned(sources),
-            R=start if len(X) > 1 else None,
-            lam=self.sparsity,
-            mix=self.mix,
-            smoothing=self.smoothing,
-            n_start=self.start_iterations if self.variance_model in ("joint", "separation") else None,
-            n_iter=self.iterations,
-            n_inner=self.inner_iterations,
-            n_fixed=self.fixed_iterations,
-            prior=self.prior,
-            averaging=(self.averaging, self.averaging),
-            seed=seed,
-            callback=watch,
+            sources,
+            frequencies=scene.frequencies,
+            microphones=scene.microphones,
+            directions={name: towards(*angles) for name, angles in (self.doa or {}).items()},
+            ambient=(NOISE, BACKGROUND),
+            kind=self.start,
+            reverberation=self.reverberation,
         )
-        images = spatial.wiener(X, model.v, model.R)
+        rounds: Sequence[Dictionary | None] = dictionaries or [None]
+
+        def fit(turn: int) -> "LocalGaussianModel":
+            def watch(iteration: int, value: float) -> None:
+                progress((turn + iteration / self.iterations) / len(rounds))
+
+            trained = self.variance_model in ("joint", "separation")
+            return spatial.fit(
+                X,
+                dictionary=rounds[turn],
+                sources=None if dictionaries else sources,
+                variance_model=self.variance_model,
+                free=self.learned(sources),
+                R=start if len(X) > 1 and earlier is None else None,
+                # Activations of one dictionary are none of another.
+                resume=earlier if earlier is None or turn == 0 else earlier.elsewhere(),
+                covariance=self.covariance,
+                lam=self.sparsity,
+                mix=self.mix,
+                kind=self.groups,
+                gamma=self.gamma,
+                smoothing=self.smoothing,
+                n_start=self.start_iterations if trained else None,
+                n_iter=self.iterations,
+                n_inner=self.inner_iterations,
+                n_fixed=self.fixed_iterations,
+                prior=self.prior if earlier is None else self.prior + self.memory,
+                averaging=(self.averaging, self.averaging),
+                seed=seed + turn,
+                callback=watch,
+            )
+
+        model = spatial.consensus([fit(turn) for turn in range(len(rounds))])
+        if self.beam is None:
+            images = spatial.wiener(X, model.v, model.R)
+        else:
+            images = spatial.beam(X, model.v, model.R, kind=self.beam)[:, None]
         by_name = dict(zip(model.sources, images, strict=True))
-        return Separated({name: by_name[name] for name in sources}, list(model.log_likelihood))
-
-
-def heard_fields(
-    X: Array, v: Array, sources: tuple[str, ...], scene: Scene, *, reverberation: float
-) -> npt.NDArray[np.complex128]:
-    """Spatial covariances (J, F, I, I) to start from: where each source is heard at first.
-
-    Each source is taken to be a direct sound from the direction that agrees best with the phases where the
-    source dominates, in a diffuse field; noise and background, which come from all round, to be diffuse.
-
-    Parameters
-    ----------
-    X : array (I, F, N)
-        Mixture.
-    v : array (J, F, N)
-        First variances of the sources, by their spectra alone.
-    sources : tuple of str
-        Names.
-    scene : Scene
-        With microphones.
-    reverberation : float
-        Power of the diffuse part of a source, relative to the direct one.
-    """
-    from nmfcore import spatial
-
-    assert scene.microphones is not None
-    share = v / np.maximum(v.sum(axis=0), np.finfo(v.dtype).tiny)
-    fields: list[Array] = []
-    for name, part in zip(sources, share, strict=True):
-        if name in (NOISE, BACKGROUND):
-            fields.append(spatial.diffuse(scene.frequencies, scene.microphones))
-            continue
-        direction, _ = spatial.direction_of_arrival(
-            X, scene.frequencies, scene.microphones, weights=part**2, step=_step(scene.microphones)
+        power = model.v.sum(axis=(1, 2), dtype=np.float64)
+        spectra: Array = np.zeros((0, len(AZIMUTHS)))
+        if scene.microphones is not None and len(X) > 1:
+            around = np.stack([towards(azimuth) for azimuth in AZIMUTHS])
+            spectra = spatial.spatial_spectrum(model.R, scene.frequencies, scene.microphones, around)
+        return Separated(
+            {name: by_name[name] for name in sources},
+            list(model.log_likelihood),
+            power=dict(zip(model.sources, power.tolist(), strict=True)),
+            usage=usage_by_example(rounds[0], model.H),
+            start=model.start,
+            spectrum=dict(zip(model.sources, spectra, strict=False)),
+            model=model,
         )
-        fields.append(
-            spatial.direct_diffuse(scene.frequencies, scene.microphones, direction, reverberation=reverberation)
-        )
-    return np.stack(fields).astype(np.complex128)
 
 
-def spread_fields(count: int, scene: Scene) -> npt.NDArray[np.complex128]:
-    """Spatial covariances (J, F, I, I) where nothing tells the sources apart.
+def towards(azimuth: float, elevation: float = 0.0) -> npt.NDArray[np.float64]:
+    """Unit vector (3,) of a direction in degrees: azimuth from the array's x axis to its y axis, elevation from both.
 
-    Directions far from one another, and the diffuse field last.
+    >>> towards(90.0).round(6).tolist()
+    [0.0, 1.0, 0.0]
     """
-    from nmfcore import spatial
-
-    assert scene.microphones is not None
-    place = scene.microphones - scene.microphones.mean(axis=0)
-    _, _, axes = np.linalg.svd(place, full_matrices=True)
-    angles = np.pi * (np.arange(count - 1) + 0.5) / max(count - 1, 1)
-    fields: list[Array] = [
-        spatial.direct_diffuse(scene.frequencies, scene.microphones, np.cos(angle) * axes[0] + np.sin(angle) * axes[1])
-        for angle in angles
-    ]
-    return np.stack([*fields, spatial.diffuse(scene.frequencies, scene.microphones)]).astype(np.complex128)
-
-
-def _step(microphones: npt.NDArray[np.float64]) -> float:
-    """Degrees between the directions that are tried: on half a circle fine ones, on a sphere fewer."""
-    extent = np.linalg.svd(microphones - microphones.mean(axis=0), compute_uv=False)
-    return 2.0 if extent[1] <= 1e-3 * extent[0] else 10.0
+    turn, up = np.radians([azimuth, elevation])
+    return np.array([np.cos(turn) * np.cos(up), np.sin(turn) * np.cos(up), np.sin(up)])

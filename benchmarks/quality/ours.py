@@ -1,14 +1,14 @@
-"""The rows of Duong et al. (2018), Table I, and the default, by nmfcore: mixture in, images out."""
+"""The rows of Duong et al. (2018), Table I, by nmfcore, and the product's own: mixture in, images out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from avfront.methods import Scene, make
 from nmfcore import istft, spatial, stft
 from nmfcore.models import Dictionary, learn_dictionary
 
@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Setting:
-    """How one row is computed. The values here are the paper's; `DEFAULT` is ours."""
+    """How one row is computed; the values here are the paper's."""
 
     variance_model: str = "separation"
     frame: int = 1024
@@ -27,7 +27,6 @@ class Setting:
     dictionary_iterations: int = 20
     learned_from: tuple[str, ...] = ("speech", "noise")  # sources whose examples are used
     joint_dictionary: bool = False
-    direction: str = "broadside"  # of the talker: "broadside" (the paper's 90 degrees) or "found"
     reverberation: float = 0.3  # power of the diffuse part of the talker's covariance relative to the direct one
     fit: dict[str, Any] = field(default_factory=lambda: {"n_iter": 15, "n_inner": 10, "lam": 10.0, "mix": 0.2})
 
@@ -40,22 +39,25 @@ SEPARATION = Setting()
 DENOISING = Setting("denoising")
 NO_SPARSITY = SEPARATION.with_fit(lam=0.0)
 JOINT_DICTIONARY = replace(SEPARATION, joint_dictionary=True).with_fit(mix=0.0)
-NMF_BASELINE = Setting("nmf").with_fit(n_components=16)
-DEFAULT = Setting(
-    "joint",
-    frame=2048,
-    dictionary_iterations=50,
-    direction="found",
-    fit={
-        "n_iter": 40,
-        "n_inner": 1,
-        "n_fixed": 5,
-        "lam": 0.0,
-        "free": {"noise": 8},
-        "smoothing": 0.8,
-        "prior": (20.0, 20.0),
-    },
-)
+NMF_BASELINE = Setting("nmf").with_fit(n_components=16, lam=0.0)
+
+
+def product(mixture: Mixture, array: Array | None, *, seed: int = 0, dtype: type = np.float32, **options: Any) -> Array:
+    """Images (J, I, T) as `avfront separate` makes them, at microphones (I, 3) in metres or in unknown places."""
+    method = make("spatial", options)
+    frame = round(method.frame_seconds * RATE)
+    names = tuple(mixture.examples)
+    power = {name: [_power(one, frame) for one in given] for name, given in mixture.examples.items()}
+    power = {name: [one / one.mean() for one in given] for name, given in power.items()}
+    components = {name: method.patterns(name) for name in names}
+    learned = [
+        learn_dictionary(power, components, n_iter=method.dictionary_iterations, seed=seed + turn)
+        for turn in range(method.dictionaries(len(mixture.mix)))
+    ]
+    scene = Scene(np.fft.rfftfreq(frame, 1 / RATE), array)
+    X = stft(mixture.mix.astype(dtype), frame)
+    found = method.separate(X, learned, names, scene, seed=seed, progress=lambda share: None)
+    return istft(np.stack([found.images[name] for name in names]), frame, length=mixture.images.shape[-1])
 
 
 def separate(mixture: Mixture, setting: Setting, seed: int = 0) -> Array:
@@ -68,7 +70,7 @@ def separate(mixture: Mixture, setting: Setting, seed: int = 0) -> Array:
         dictionary=None if setting.variance_model == "nmf" else dictionary(mixture, setting, seed),
         sources=("speech", "noise") if setting.variance_model == "nmf" else None,
         variance_model=setting.variance_model,
-        R=_start(X, frequencies, setting),
+        R=_start(frequencies, setting),
         seed=seed,
         **setting.fit,
     )
@@ -97,16 +99,8 @@ def _power(example: Array, frame: int) -> Array:
     return np.asarray(np.abs(stft(example.astype(np.float32), frame)) ** 2)
 
 
-def _start(X: Array, frequencies: Array, setting: Setting) -> Callable[[Array], Array]:
-    """Initial covariances: the talker's direct path in a diffuse field, and the diffuse field."""
+def _start(frequencies: Array, setting: Setting) -> Array:
+    """Initial covariances: the talker's direct path from broadside (the paper's 90 degrees), and the diffuse field."""
     pair = microphones()
-
-    def covariances(v: Array) -> Array:
-        direction = np.array([0.0, 1.0, 0.0])
-        if setting.direction == "found":
-            share = v[0] / np.maximum(v.sum(axis=0), 1e-30)
-            direction, _ = spatial.direction_of_arrival(X, frequencies, pair, weights=share**2)
-        talker = spatial.direct_diffuse(frequencies, pair, direction, reverberation=setting.reverberation)
-        return np.stack([talker, spatial.diffuse(frequencies, pair)])
-
-    return covariances
+    talker = spatial.direct_diffuse(frequencies, pair, [0.0, 1.0, 0.0], reverberation=setting.reverberation)
+    return np.stack([talker, spatial.diffuse(frequencies, pair)])

@@ -64,17 +64,41 @@ def ilrma(mix: Array, frame: int = 2048, n_iter: int = 100, n_components: int = 
 
 
 def fastmnmf2(
-    mix: Array, frame: int = 1024, overlap: int = 4, n_iter: int = 100, n_components: int = 8, seed: int = 0
+    mix: Array,
+    frame: int = 1024,
+    overlap: int = 4,
+    n_iter: int = 100,
+    n_components: int = 8,
+    seed: int = 0,
+    n_src: int = 2,
 ) -> Array:
-    """FastMNMF2 (Sekiguchi et al. 2020): images (2, I, T)."""
+    """FastMNMF2 (Sekiguchi et al. 2020): images (J, I, T)."""
     import pyroomacoustics as pra
 
     X, _ = _frames(mix, frame, overlap)
     with _seeded(seed):
         images = pra.bss.fastmnmf2(
-            X, n_src=2, n_iter=n_iter, n_components=n_components, mic_index="all"
+            X, n_src=n_src, n_iter=n_iter, n_components=n_components, mic_index="all"
         )  # (I, N, F, J)
-    return np.stack([_signals(np.moveaxis(images[..., j], 0, -1), frame, mix.shape[1], overlap) for j in range(2)])
+    return np.stack([_signals(np.moveaxis(images[..., j], 0, -1), frame, mix.shape[1], overlap) for j in range(n_src)])
+
+
+def gaussmnmf(
+    mix: Array, frame: int = 1024, n_iter: int = 30, n_components: int = 8, seed: int = 0, n_src: int = 2
+) -> Array:
+    """Multichannel NMF with full-rank covariances (Sawada et al. 2013) by ssspy: images (J, I, T)."""
+    from ssspy.bss.mnmf import GaussMNMF
+
+    X, _ = _frames(mix, frame, 2)  # (N, F, I)
+    scale = np.sqrt(np.mean(np.abs(X) ** 2))
+    method = GaussMNMF(n_components, n_src, rng=np.random.default_rng(seed), record_loss=False)
+    x = np.transpose(X, (2, 1, 0)) / scale  # (I, F, N)
+    method(x, n_iter=n_iter)
+    v = method.basis @ method.activation  # (J, F, N)
+    parts = v[..., None, None] * method.spatial[:, :, None]  # (J, F, N, I, I)
+    gains = parts @ np.linalg.inv(parts.sum(axis=0))
+    images = np.einsum("jfnab,bfn->jnfa", gains, x) * scale
+    return np.stack([_signals(image, frame, mix.shape[1], 2) for image in images])
 
 
 def mixture(mix: Array) -> Array:

@@ -49,6 +49,19 @@ def read(file: str) -> NDArray[np.float64]:
     return samples
 
 
+def array(what: str) -> NDArray[np.float64]:
+    """What an array of four microphones recorded (4, T): "speech" from one direction, or diffuse "noise"."""
+    (path,) = (folder() / "multichannel" / "array4").glob(f"{what}_*.flac")
+    return np.asarray(soundfile.read(path, dtype="float64")[0].T)
+
+
+def response(azimuth: str) -> NDArray[np.float64]:
+    """A measured binaural response (2, T), such as ``"az-45"``."""
+    return np.asarray(
+        soundfile.read(folder() / "multichannel" / "brir_roomA" / f"{azimuth}.flac", dtype="float64")[0].T
+    )
+
+
 def talkers(synthetic: bool = False) -> dict[str, list[str]]:
     """Talker name -> files, recorded talkers only unless `synthetic`."""
     found: dict[str, list[str]] = {}

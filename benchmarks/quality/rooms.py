@@ -17,7 +17,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,7 @@ class Mixture:
         images: (2, 2, T) float64; [speech, noise] at both microphones; the mixture is their sum.
         speech_examples, noise_examples: dry recordings of others, each (T_i,).
         facts: talker, noise, snr_db, rt60_s, azimuth_deg (90: broadside), room_m, distance_m, the examples.
+        others: examples of further sources, by name.
     """
 
     name: str
@@ -49,6 +50,12 @@ class Mixture:
     speech_examples: list[NDArray[np.float64]]
     noise_examples: list[NDArray[np.float64]]
     facts: dict[str, object]
+    others: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
+
+    @property
+    def examples(self) -> dict[str, list[NDArray[np.float64]]]:
+        """Examples of every source, in the order of the images."""
+        return {"speech": self.speech_examples, "noise": self.noise_examples, **self.others}
 
     @property
     def mix(self) -> NDArray[np.float64]:
@@ -120,6 +127,92 @@ def mixture(
     return Mixture(f"{index:02d} {talker} in {noise} {snr:+.1f} dB", images, speech, noise_examples, facts)
 
 
+def array_mixture(
+    index: int,
+    seed: int,
+    *,
+    array: NDArray[np.float64],
+    channels: int,
+    sources: int,
+    snr: float,
+    rt60: tuple[float, float],
+) -> Mixture:
+    """A talker in diffuse noise at any array (I, 3).
+
+    With three sources, a clip of a class of sounds comes from one place besides, as loud as the talker.
+    """
+    everyone, every_noise, classes = recordings.talkers(), recordings.noises(), recordings.classes(0.5)
+    rng = np.random.default_rng([seed, index, 2])
+    talker = sorted(everyone)[(3 * index + seed) % len(everyone)]
+    noise = sorted(every_noise)[(2 * index + seed) % len(every_noise)]
+    speech_names = [str(n) for n in rng.choice([n for n in everyone if n != talker], size=3, replace=False)]
+    noise_names = [str(n) for n in rng.choice([n for n in every_noise if n != noise], size=5, replace=False)]
+    usable = sorted(name for name, clips in classes.items() if len(clips) >= 4)
+    thing = usable[(5 * index + seed) % len(usable)]
+    clips = list(rng.permutation(classes[thing]))
+    facts: dict[str, object] = {
+        "talker": talker, "noise": noise, "snr_db": snr, "channels": channels, "sources": sources, "recorded": False,
+        "speech_examples": speech_names, "noise_examples": noise_names,
+    }  # fmt: skip
+    if sources > 2:
+        facts["third"] = thing
+    key = hashlib.sha256(json.dumps([LAYOUT, seed, index, SECONDS, array.tolist(), rt60, facts]).encode()).hexdigest()
+    kept = cache() / f"array-{key[:16]}.npz"
+    length = int(SECONDS * RATE)
+    if not kept.exists():
+        third = _stretch(recordings.read(str(clips[0])), length, rng) if sources > 2 else None
+        images, room = _render(everyone[talker], every_noise[noise], snr, rng, array=array, rt60s=rt60, third=third)
+        partial = kept.with_suffix(f".{os.getpid()}.npz")
+        np.savez(partial, images=images.astype(np.float32), facts=json.dumps(room))
+        partial.replace(kept)
+    with np.load(kept) as stored:
+        images = stored["images"].astype(float)
+        facts.update(json.loads(str(stored["facts"])))
+    picks = np.random.default_rng([seed, index, 3])
+    speech = [_talk(everyone[name], length, picks) for name in speech_names]
+    noise_examples = [_stretch(recordings.read(every_noise[name]), length, picks) for name in noise_names]
+    others = {thing: [recordings.read(str(clip)) for clip in clips[1:5]]} if sources > 2 else {}
+    name = f"{index:02d} {talker} in {noise} {snr:+.1f} dB, {channels} microphones, {sources} sources"
+    return Mixture(name, images, speech, noise_examples, facts, others)
+
+
+def recorded_mixture(kind: str, snr: float, index: int, seed: int) -> Mixture:
+    """Speech and noise as real microphones heard them, added at an SNR.
+
+    ``"array"``: speech from a direction and diffuse noise at an array of four. ``"head"``: a talker and two noises
+    through binaural responses measured in a room.
+    """
+    from scipy.signal import fftconvolve
+
+    everyone, every_noise = recordings.talkers(), recordings.noises()
+    rng = np.random.default_rng([seed, index, 4])
+    length = int(SECONDS * RATE)
+    talker = "unknown" if kind == "array" else sorted(everyone)[(index + seed) % len(everyone)]
+    noises = ["unknown"] * 2 if kind == "array" else [str(n) for n in rng.permutation(sorted(every_noise))[:2]]
+    if kind == "array":
+        speech, noise = (recordings.array(name)[:, :length] for name in ("speech", "noise"))
+    else:
+        dry = [_talk(everyone[talker], length, rng)]
+        dry += [_stretch(recordings.read(every_noise[name]), length, rng) for name in noises]
+        heard = []
+        for sound, response in zip(dry, ("az-45", "az+0", "az+60"), strict=True):
+            sound = np.pad(sound, (0, length - len(sound)))
+            heard.append([fftconvolve(sound, ear)[:length] for ear in recordings.response(response)])
+        speech, noise = np.array(heard[0]), np.sum(heard[1:], axis=0)
+    noise = noise * np.sqrt(np.sum(speech**2) / np.sum(noise**2)) * 10 ** (-snr / 20)
+    images = np.stack([speech, noise])
+    images *= 0.5 / np.abs(images.sum(axis=0)).max()
+    others = [str(n) for n in rng.permutation([n for n in everyone if n != talker])[:3]]
+    loud = [str(n) for n in rng.permutation([n for n in every_noise if n not in noises])[:5]]
+    facts: dict[str, object] = {
+        "talker": talker, "noise": "+".join(noises), "snr_db": snr, "channels": len(speech), "sources": 2,
+        "recorded": True, "speech_examples": others, "noise_examples": loud,
+    }  # fmt: skip
+    speech_examples = [_talk(everyone[name], length, rng) for name in others]
+    noise_examples = [_stretch(recordings.read(every_noise[name]), length, rng) for name in loud]
+    return Mixture(f"{kind} {talker} {snr:+.1f} dB, recorded", images, speech_examples, noise_examples, facts)
+
+
 def cache() -> Path:
     """Where rendered mixtures are kept: `NMFCORE_CACHE`, or a folder of the temporary directory."""
     path = Path(os.environ.get("NMFCORE_CACHE") or Path(tempfile.gettempdir()) / "nmfcore-quality")
@@ -148,14 +241,24 @@ def _stretch(noise: NDArray[np.float64], length: int, rng: np.random.Generator) 
 
 
 def _render(
-    speech_files: Sequence[str], noise_file: str, snr: float, rng: np.random.Generator
+    speech_files: Sequence[str],
+    noise_file: str,
+    snr: float,
+    rng: np.random.Generator,
+    *,
+    array: NDArray[np.float64] | None = None,
+    rt60s: tuple[float, float] = (0.15, 0.45),
+    third: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], dict[str, object]]:
+    """Images (J, I, T) of talker, noise and, if it is given, a third sound from one place."""
     import pyroomacoustics as pra
+
+    array = microphones() if array is None else array
 
     length = int(SECONDS * RATE)
     while True:  # some sizes cannot have some reverberation times: draw again
         size = rng.uniform([4.0, 3.5, 2.4], [8.0, 6.0, 3.2])
-        rt60 = float(rng.uniform(0.15, 0.45))
+        rt60 = float(rng.uniform(*rt60s))
         try:
             absorption, order = pra.inverse_sabine(rt60, size)
         except ValueError:
@@ -164,30 +267,33 @@ def _render(
     centre = rng.uniform([1.4, 1.4, 1.0], size - [1.4, 1.4, 1.0])
     turn = rng.uniform(0, 2 * np.pi)
     axis = np.array([np.cos(turn), np.sin(turn), 0.0])
-    pair = centre[:, None] + np.outer(axis, [SPACING / 2, -SPACING / 2])
+    across = np.array([-np.sin(turn), np.cos(turn), 0.0])
+    place = centre[:, None] + np.stack([axis, across, [0.0, 0.0, 1.0]], axis=1) @ array.T
 
-    while True:
-        azimuth, distance = rng.uniform(0, 2 * np.pi), float(rng.uniform(0.5, 1.3))
-        step = np.array([np.cos(turn + azimuth), np.sin(turn + azimuth), rng.uniform(-0.15, 0.15)])
-        mouth = centre + distance * step
-        if np.all(mouth > 0.2) and np.all(mouth < size - 0.2):
-            break
+    def near() -> tuple[NDArray[np.float64], float]:
+        while True:
+            azimuth, distance = rng.uniform(0, 2 * np.pi), float(rng.uniform(0.5, 1.3))
+            step = np.array([np.cos(turn + azimuth), np.sin(turn + azimuth), rng.uniform(-0.15, 0.15)])
+            if np.all(centre + distance * step > 0.2) and np.all(centre + distance * step < size - 0.2):
+                return centre + distance * step, distance
+
+    mouth, distance = near()
 
     def heard(position: NDArray[np.float64], signal: NDArray[np.float64]) -> NDArray[np.float64]:
         room = pra.ShoeBox(size, fs=RATE, materials=pra.Material(absorption), max_order=min(order, 24))
         room.add_source(position, signal=signal)
-        room.add_microphone_array(pair)
+        room.add_microphone_array(place)
         room.simulate()
         return np.asarray(room.mic_array.signals)
 
     lead = RATE // 2  # reverberation builds up before the ten seconds begin
     voice = np.concatenate([np.zeros(lead), _talk(speech_files, length, rng)])
     image = heard(mouth, voice)[:, lead : lead + length]
-    speech = np.zeros((2, length))
+    speech = np.zeros((len(array), length))
     speech[:, : image.shape[1]] = image
 
     recording = recordings.read(noise_file)
-    noise = np.zeros((2, length))
+    noise = np.zeros((len(array), length))
     for point in range(POINTS):
         while True:  # all round, at least 1.4 m away
             angle = 2 * np.pi * (point + rng.uniform()) / POINTS
@@ -204,6 +310,10 @@ def _render(
 
     noise *= np.sqrt(np.sum(speech**2) / np.sum(noise**2)) * 10 ** (-snr / 20)
     images = np.stack([speech, noise])
+    if third is not None:
+        image = heard(near()[0], np.concatenate([np.zeros(lead), third]))[:, lead : lead + length]
+        image *= np.sqrt(np.sum(speech**2) / np.sum(image**2))
+        images = np.concatenate([images, image[None]])
     images *= 0.5 / np.abs(images.sum(axis=0)).max()
     doa = np.degrees(np.arccos(np.clip(np.dot(axis, mouth - centre) / np.linalg.norm(mouth - centre), -1, 1)))
     return images, {

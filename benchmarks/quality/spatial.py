@@ -25,7 +25,8 @@ Row = Callable[[rooms.Mixture, int], Array]
 NAME = "quality-spatial"
 
 SEEDED: dict[str, Row] = {
-    "nmfcore default": lambda m, seed: ours.separate(m, ours.DEFAULT, seed),
+    "nmfcore default": lambda m, seed: ours.product(m, rooms.microphones(), seed=seed),
+    "nmfcore, one fit": lambda m, seed: ours.product(m, rooms.microphones(), seed=seed, fits=1),
     "GSSM + SV separation": lambda m, seed: ours.separate(m, ours.SEPARATION, seed),
     "GSSM + SV separation, no sparsity": lambda m, seed: ours.separate(m, ours.NO_SPARSITY, seed),
     "GSSM + SV separation, joint dictionary": lambda m, seed: ours.separate(m, ours.JOINT_DICTIONARY, seed),

@@ -35,8 +35,7 @@ def add_rows(table: Table, flat: Array, rows: Array | None) -> None:
 
 def euclidean_parts(table: Table, V: Array, Wt: Array, H: Array) -> tuple[Array, Array]:
     """`split_gradient` for β = 2 without weights: WᵀV and (WᵀW)H need no Λ, and are BLAS's own work."""
-    whole = (table[:, K0] == 0).all() and (table[:, K1] == table[:, K]).all()
-    neg, pos = (np.empty_like(H) if whole else np.zeros_like(H) for _ in range(2))
+    neg, pos = np.zeros_like(H), np.zeros_like(H)
     for row, (v, wt, h) in zip(table.tolist(), views(table, V, Wt, H), strict=True):
         rows = slice(row[K0], row[K1])
         np.matmul(wt[rows], v, out=view(neg, row[H_AT], row[K], row[N])[rows])
@@ -73,17 +72,6 @@ def extrapolate(half: Half, momentum: Array) -> None:
             last[...] = h
             h *= np.clip(step, limits.tiny, limits.max) ** power
         np.minimum(h, limits.max, out=h)
-
-
-def euclidean_divergence(table: Table, V: Array, Wt: Array, H: Array) -> NDArray[np.float64]:
-    """`divergence` for β = 2 without weights: BLAS's work too, whose threads would fight those of a kernel."""
-    values = np.zeros(len(table))
-    for b, (v, wt, h) in enumerate(views(table, V, Wt, H)):
-        step = max(1, (1 << 18) // v.shape[1])  # rows that stay in cache
-        for at in range(0, len(v), step):
-            error = v[at : at + step] - wt[:, at : at + step].T @ h
-            values[b] += 0.5 * np.square(error, out=error).sum(dtype=np.float64)
-    return values
 
 
 def products(table: Table, V: Array, Wt: Array, H: Array) -> list[Array]:

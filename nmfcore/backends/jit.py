@@ -16,6 +16,7 @@ from numba import get_num_threads, njit
 from numpy.typing import NDArray
 
 from nmfcore.backends import composed
+from nmfcore.divergence import LARGEST
 from nmfcore.layout import H_AT, K0, K1, ROW_AT, V_AT, W_AT, Array, F, Half, K, N, Table
 
 PANEL = 64  # columns of H that are updated together
@@ -258,9 +259,9 @@ def _ratios(V: Array, U: Array, at: int, stride: int, beta: float, low: float, r
                 lam[r, c] = inverse
         else:
             for c in range(width):
-                power = lam[r, c] ** (beta - 2)
-                quo[r, c] = max(np.float64(V[line + c]), least) * power
-                lam[r, c] *= power
+                power = min(lam[r, c] ** (beta - 2), LARGEST)
+                quo[r, c] = min(max(np.float64(V[line + c]), least) * power, LARGEST)
+                lam[r, c] = min(lam[r, c] * power, LARGEST)
         if len(U):
             for c in range(width):
                 quo[r, c] *= U[line + c]
@@ -349,6 +350,9 @@ def _distance(v: Any, lam: Any, beta: float) -> Any:
         return (v * np.log(v / lam) if v > 0 else 0.0) - v + lam
     if beta == 0:
         return v / lam - np.log(v / lam) - 1
+    if beta < 0:
+        ratio = min((v / lam) ** beta, LARGEST) + (beta - 1) - beta * v / lam
+        return min(max(ratio, 0.0) / (beta * (beta - 1)) * min(lam**beta, LARGEST), LARGEST)
     powers = v**beta + (beta - 1) * lam**beta - beta * v * lam ** (beta - 1)
     return powers / (beta * (beta - 1))
 

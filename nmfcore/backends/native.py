@@ -73,8 +73,6 @@ class Native:
     def divergence(
         self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
     ) -> NDArray[np.float64]:
-        if _better_by_blas(table, beta, weights):
-            return composed.euclidean_divergence(table, V, Wt, H)
         values = np.empty(len(table))
         _native.divergence(table, V, Wt, H, beta, floor, weights, values)
         return values

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfcore.backends import composed
-from nmfcore.divergence import elementwise
+from nmfcore.divergence import LARGEST, elementwise
 from nmfcore.layout import H_AT, K0, K1, V_AT, Array, F, Half, K, N, Table, view, views
 
 
@@ -27,8 +27,11 @@ class Reference:
             u = np.ones_like(lam) if weights is None else view(weights, row[V_AT], *lam.shape).astype(float)
             rows = slice(row[K0], row[K1])
             wt = wt[rows].astype(float)
-            view(neg, row[H_AT], row[K], row[N])[rows] = wt @ (u * v * lam ** (beta - 2))
-            view(pos, row[H_AT], row[K], row[N])[rows] = wt @ (u * lam ** (beta - 1))
+            with np.errstate(over="ignore"):  # at the floor, powers of Λ exceed all numbers where β is far below zero
+                parts = (np.minimum(v * lam ** (beta - 2), LARGEST), np.minimum(lam ** (beta - 1), LARGEST))
+                for flat, part in zip((neg, pos), parts, strict=True):
+                    sums = np.minimum(wt @ (u * part), np.finfo(float).max)
+                    view(flat, row[H_AT], row[K], row[N])[rows] = sums
         return neg, pos
 
     def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:

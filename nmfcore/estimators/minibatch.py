@@ -190,11 +190,13 @@ class MiniBatchNMF(Factorizer):
             part = self._solve_w(batch, H, self.fresh_restarts_max_iter)
         else:
             batch.update_w(part, H, self._gamma, l1_W, l2_W)
-        squares = l2_W * float((part**2).sum()) + l2_H * float((H**2).sum())
-        cost = batch.divergence(part, H) + l1_W * float(part.sum()) + l1_H * float(H.sum()) + squares
+        above, below = batch.gradient_h(part, H)
+        cost = batch.divergence_at(part, H, above, below)
+        if l1_W or l2_W or l1_H or l2_H:
+            cost += l1_W * float(part.sum()) + l1_H * float(H.sum())
+            cost += l2_W * float(np.square(part).sum()) + l2_H * float(np.square(H).sum())
         if batch.mean == 0:  # silence teaches nothing
             return cost / batch.samples
-        above, below = batch.gradient_h(part, H)
         numerator, denominator = self._components_numerator, self._components_denominator
         numerator *= self._rho
         numerator += above * (H if self._gamma == 1 else H ** (1 / self._gamma))
@@ -227,6 +229,8 @@ class _Batch:
         self.samples, self.beta = int(X.shape[0]), beta
         self.mean = float(X.mean())
         self.columns, self.rows = given.flat, given.transposed().flat
+        values = given.columns[0].data if is_sparse(X) else given.flat
+        self.energy = float(np.square(values, dtype=np.float64).sum())
         self.floor = level_floor(np.array([float(X.max())]), beta, X.dtype)
         self.shape = given.shapes
 
@@ -248,6 +252,13 @@ class _Batch:
         table = layout.transposed(self._table(H))
         neg, pos = self.engine.split_gradient(table, self.rows, part.reshape(-1), H.reshape(-1), self.beta, self.floor)
         return neg.reshape(H.shape), pos.reshape(H.shape)
+
+    def divergence_at(self, part: Array, H: Array, above: Array, below: Array) -> float:
+        """`divergence`, where both parts of the gradient in H are at hand: for β = 2 they tell it."""
+        if self.beta != 2:
+            return self.divergence(part, H)
+        overlap, energy = (float(np.multiply(one, H).sum(dtype=np.float64)) for one in (above, below))
+        return max(self.energy / 2 - overlap + energy / 2, 0.0)
 
     def divergence(self, part: Array, H: Array) -> float:
         given = (self._table(H), self.columns, H.reshape(-1), part.reshape(-1))

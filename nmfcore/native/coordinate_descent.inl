@@ -30,7 +30,7 @@ template <typename T> static double sweep_panel(const SweepJob<T> &job, const T 
         const T *gram = packed + b * ROWS * job.K;
         const int used = int(job.count - b * ROWS < ROWS ? job.count - b * ROWS : ROWS);
         Vec<T> grad[ROWS][VECS];
-        product<T, VECS>(gram, h, job.K, job.cross + job.order[b * ROWS] * job.N + n0, job.N, grad);
+        product<T, VECS>(gram, h, job.K, job.cross, 0, grad);
         Vec<T> sum{};
         for (int i = 0; i < used; ++i) {
             const int64_t row = job.order[b * ROWS + i];

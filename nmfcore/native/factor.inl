@@ -517,6 +517,12 @@ NMF_INLINE Vec<double> entry_divergence(Vec<double> v, Vec<double> lam, double b
         const Vec<double> quotient = v / lam;
         return quotient - vlog<double>(quotient) - 1.0;
     }
+    if (beta < 0) {  // powers near the floor overflow: of the ratio first, then of the level, and never beyond
+        const Vec<double> quotient = v / lam;
+        const Vec<double> shape = vpow<double>(quotient, beta) + (beta - 1) - beta * quotient;
+        const Vec<double> value = vmax(shape, splat(0.0)) / (beta * (beta - 1)) * vpow<double>(lam, beta);
+        return vmin(value, splat(1e300));
+    }
     const auto some = v > 0.0;
     const Vec<double> power = vpow<double>(lam, beta - 1);
     const Vec<double> own = some ? vpow<double>(some ? v : splat(1.0), beta) : Vec<double>{};
@@ -549,14 +555,16 @@ template <typename T> struct Divergence {
                 const int64_t at = p.v_at + (f0 + r) * p.N + panel.n0;
                 T tile[C];
                 for (int j = 0; j < VECS; ++j) store(tile + j * L, acc[r][j]);
-                for (int i = 0; i < C; ++i) {
-                    const bool in = i < panel.have;
-                    // Entries beyond the edge compare 1 with 1 and weigh nothing.
-                    lam[i] = in ? (double(tile[i]) > low ? double(tile[i]) : low) : 1.0;
-                    v[i] = in ? double(job.V[at + i]) : 1.0;
-                    if (in && job.beta <= 0 && v[i] < low) v[i] = low;
-                    u[i] = in ? (job.weights ? double(job.weights[at + i]) : 1.0) : 0.0;
+                // Entries beyond the edge compare 1 with 1 and weigh nothing. Whole rows go without a branch per entry.
+                const int have = panel.have < C ? panel.have : C;
+                const double least = job.beta <= 0 ? low : 0.0;
+                for (int i = have; i < C; ++i) lam[i] = v[i] = 1.0, u[i] = 0.0;
+                for (int i = 0; i < have; ++i) {
+                    const double model = tile[i], entry = job.V[at + i];
+                    lam[i] = model > low ? model : low;
+                    v[i] = entry > least ? entry : least;
                 }
+                for (int i = 0; i < have; ++i) u[i] = job.weights ? double(job.weights[at + i]) : 1.0;
                 for (int i = 0; i < C; i += D)
                     sum += load(u + i) * entry_divergence(load(v + i), load(lam + i), job.beta);
             }

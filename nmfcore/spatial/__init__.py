@@ -5,18 +5,34 @@ covariance for every bin. :func:`fit` estimates both from a recording, :func:`wi
 """
 
 from nmfcore.spatial import directions
-from nmfcore.spatial.covariances import diffuse, direct_diffuse, regularized
-from nmfcore.spatial.directions import direction_of_arrival
+from nmfcore.spatial.beams import beam
+from nmfcore.spatial.clustering import clustered
+from nmfcore.spatial.consensus import consensus
+from nmfcore.spatial.covariances import diffuse, direct_diffuse, from_images, from_weights, regularized
+from nmfcore.spatial.directions import direction_of_arrival, spatial_spectrum
 from nmfcore.spatial.em import LocalGaussianModel, fit
 from nmfcore.spatial.filtering import wiener
+from nmfcore.spatial.many import fit_many
+from nmfcore.spatial.starts import Start
+from nmfcore.spatial.storage import load, save
 
 __all__ = [
     "LocalGaussianModel",
+    "Start",
+    "beam",
+    "clustered",
+    "consensus",
     "diffuse",
     "direct_diffuse",
     "direction_of_arrival",
     "directions",
     "fit",
+    "fit_many",
+    "from_images",
+    "from_weights",
+    "load",
     "regularized",
+    "save",
+    "spatial_spectrum",
     "wiener",
 ]

@@ -1,4 +1,4 @@
-"""Spatial covariances to start from: the diffuse field, and a direct path in a diffuse field."""
+"""Spatial covariances to start from: fields known by geometry, and what a prior separation gives to each source."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmfcore.layout import namespace
+from nmfcore.spatial.filtering import as_mixture
 
 SPEED_OF_SOUND = 334.0  # m/s, the value of Duong et al.
 
@@ -114,3 +115,54 @@ def loaded(R: NDArray[np.complex128], share: float) -> NDArray[np.complex128]:
     [[1.0, 0.5], [0.5, 1.0]]
     """
     return (1 - share) * R + share * namespace(R).eye(R.shape[-1])
+
+
+def unit_trace(R: Array) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:
+    """R (J, F, I, I) with trace I, and the scale (J, F, 1, 1) that was taken from it; of nothing, the identity."""
+    size = np.trace(R, axis1=-2, axis2=-1).real[..., None, None] / R.shape[-1]
+    some = size > 1e-30
+    return np.where(some, R / np.where(some, size, 1), namespace(R).eye(R.shape[-1])), np.where(some, size, 1e-30)
+
+
+def from_weights(X: ArrayLike, weights: ArrayLike) -> NDArray[np.complex128]:
+    """Covariances (J, F, I, I), trace I, of what a prior separation gives to each source: Σ_n w_j x xᴴ / ‖x‖².
+
+    Masks, posteriors, or shares of variances may be the weights. Loud frames count no more than soft ones. A bin in
+    which a source is never heard gets the identity.
+
+    Args:
+        X: mixture (I, F, N), complex.
+        weights: (J, F, N) ≥ 0.
+
+    Raises:
+        ValueError: for weights of another shape, negative or not finite.
+
+    >>> X = np.array([[[1.0, 2.0]], [[1.0, -2.0]]], complex)  # in phase, then out of phase
+    >>> from_weights(X, [[[1.0, 0.0]], [[0.0, 1.0]]]).real.tolist()
+    [[[[1.0, 1.0], [1.0, 1.0]]], [[[1.0, -1.0], [-1.0, 1.0]]]]
+    """
+    mixture = as_mixture(X)
+    w = np.asarray(weights, np.float64)
+    if w.ndim != 3 or w.shape[1:] != mixture.shape[1:] or not np.isfinite(w).all() or w.min(initial=0) < 0:
+        raise ValueError(
+            f"weights must be finite, nonnegative and (J, F, N) with (F, N) = {mixture.shape[1:]}; got shape {w.shape}."
+        )
+    power = np.maximum(np.sum(np.abs(mixture) ** 2, axis=0, dtype=np.float64), 1e-30)  # (F, N)
+    x = np.moveaxis(mixture, 0, 1).astype(np.complex128)  # (F, I, N)
+    return unit_trace(np.stack([(x * (one / power)[:, None]) @ np.conj(np.swapaxes(x, -1, -2)) for one in w]))[0]
+
+
+def from_images(images: ArrayLike) -> NDArray[np.complex128]:
+    """Covariances (J, F, I, I), trace I, of source images that another method has separated.
+
+    Args:
+        images: (J, I, F, N), complex, such as those of AuxIVA or FastMNMF projected back to the microphones.
+
+    >>> images = np.ones((1, 2, 1, 3), complex) * np.array([1.0, -1.0])[:, None, None]
+    >>> from_images(images).real.tolist()
+    [[[[1.0, -1.0], [-1.0, 1.0]]]]
+    """
+    given = np.asarray(images)
+    if given.ndim != 4:
+        raise ValueError(f"images must be complex spectrograms (J, I, F, N); got shape {given.shape}.")
+    return np.concatenate([from_weights(image, np.sum(np.abs(image) ** 2, axis=0)[None]) for image in given])

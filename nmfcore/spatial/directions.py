@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nmfcore.spatial.covariances import SPEED_OF_SOUND, positions, steering
+from nmfcore.spatial.covariances import SPEED_OF_SOUND, diffuse, positions, steering
 from nmfcore.spatial.filtering import as_mixture
 
 
@@ -39,6 +39,17 @@ def grid(microphones: ArrayLike, step: float = 2.0) -> NDArray[np.float64]:
     return np.concatenate(out)
 
 
+def resolution(microphones: ArrayLike) -> float:
+    """Degrees between directions worth trying: on the half circle of a line fine ones, on a sphere fewer.
+
+    >>> resolution([[0.0, 0, 0], [0.1, 0, 0]]), resolution([[0.0, 0, 0], [0.1, 0, 0], [0, 0.1, 0]])
+    (2.0, 10.0)
+    """
+    place = positions(microphones)
+    extent = np.linalg.svd(place - place.mean(axis=0), compute_uv=False)
+    return 2.0 if len(extent) < 2 or extent[1] <= 1e-3 * extent[0] else 10.0
+
+
 def direction_of_arrival(
     X: ArrayLike,
     frequencies: ArrayLike,
@@ -49,9 +60,12 @@ def direction_of_arrival(
     step: float = 2.0,
     speed: float = SPEED_OF_SOUND,
 ) -> tuple[NDArray[np.float64], float]:
-    """The direction (3,) towards a source, and how well the phases agree with it (1 is perfectly), by SRP-PHAT.
+    """The direction (3,) towards a source, and which share of the phases' agreement is due to it, 0…1.
 
-    Steered response power with phase transform (DiBiase 2000), each point of the spectrogram counted with its weight.
+    The mean phases between the microphones, each point of the spectrogram counted with its weight, are explained by a
+    plane wave and a diffuse field, in least squares; the direction is that of the best plane wave. Without the
+    diffuse field this is the steered response power with phase transform (SRP-PHAT, DiBiase 2000), which ambient
+    sound draws towards broadside, where low frequencies of all directions arrive in phase.
 
     Args:
         X: mixture (I, F, N), I ≥ 2, complex.
@@ -81,15 +95,77 @@ def direction_of_arrival(
     if weight.shape != X.shape[1:]:
         raise ValueError(f"weights have shape {weight.shape}; they must be (F, N) = {X.shape[1:]}.")
     candidates = grid(place, step)
-    pairs = []  # the mean phase between each two microphones, (F,)
-    for a in range(len(X)):
-        for b in range(a + 1, len(X)):
-            cross = X[a, used] * X[b, used].conj()
-            pairs.append((a, b, np.sum(weight[used] * cross / np.maximum(np.abs(cross), 1e-30), axis=1)))
-    score: NDArray[Any] = np.zeros(len(candidates))
-    for at, one in enumerate(candidates):  # one at a time: a sphere of them in every bin would fill the memory
+    first, second = np.triu_indices(len(X), 1)  # of each pair
+    heard = np.empty((len(first), int(used.sum())), complex)  # (P, F) mean phase between the two
+    for pair, (one, other) in enumerate(zip(first, second, strict=True)):
+        cross = X[one, used] * X[other, used].conj()
+        heard[pair] = np.sum(weight[used] * cross / np.maximum(np.abs(cross), 1e-30), axis=1)
+    heard /= np.maximum(weight[used].sum(axis=1), 1e-30)
+    ambient = diffuse(frequency[used], place, speed)[:, first, second].T  # (P, F)
+    gain = np.empty((len(candidates), 2))
+    for at, towards in enumerate(candidates):  # one at a time: a sphere of them in every bin would fill the memory
+        wave = steering(frequency[used], place, towards, speed).T
+        gain[at] = _explained(heard, wave[first] * wave[second].conj(), ambient)
+    best = int(np.argmax(gain[:, 0]))
+    return candidates[best], float(np.clip(gain[best, 1], 0, 1))
+
+
+def _explained(heard: NDArray[Any], wave: NDArray[Any], ambient: NDArray[Any]) -> tuple[float, float]:
+    """How much of `heard` α · wave + β · ambient explains at best, for α, β ≥ 0; and α."""
+    wave_wave, ambient_ambient = float(wave.size), float(np.sum(ambient**2))
+    wave_ambient = float(np.sum(wave.real * ambient))
+    wave_heard, ambient_heard = float(np.vdot(wave, heard).real), float(np.sum(ambient * heard.real))
+    determinant = wave_wave * ambient_ambient - wave_ambient**2
+    if determinant > 1e-9 * wave_wave * ambient_ambient:
+        alpha = (ambient_ambient * wave_heard - wave_ambient * ambient_heard) / determinant
+        beta = (wave_wave * ambient_heard - wave_ambient * wave_heard) / determinant
+        if alpha > 0 and beta > 0:
+            return alpha * wave_heard + beta * ambient_heard, alpha
+    alpha = wave_heard / wave_wave
+    return alpha * wave_heard * (alpha > 0), alpha
+
+
+def spatial_spectrum(
+    R: ArrayLike,
+    frequencies: ArrayLike,
+    microphones: ArrayLike,
+    directions: ArrayLike,
+    *,
+    band: tuple[float, float] = (200.0, 7000.0),
+    speed: float = SPEED_OF_SOUND,
+) -> NDArray[np.float64]:
+    """How much of each covariance lies in each direction, (J, L): dᴴ R d / (I tr R), the mean over a band, 0…1.
+
+    A plane wave from a direction has 1 there, white noise 1 / I everywhere.
+
+    Args:
+        R: spatial covariances (J, F, I, I).
+        frequencies: (F,) in Hz.
+        microphones: (I, 3) positions in metres.
+        directions: (L, 3) vectors from the array, such as those of :func:`grid`.
+        band: lowest and highest frequency used, Hz.
+        speed: of sound, m/s.
+
+    >>> f, place = np.linspace(0, 8000, 33), [[-0.1, 0, 0], [0.1, 0, 0]]
+    >>> d = steering(f, place, [0, 1, 0])
+    >>> spatial_spectrum((d[:, :, None] * d[:, None].conj())[None], f, place, [[0, 1, 0], [1, 0, 0]]).round(1).tolist()
+    [[1.0, 0.5]]
+    """
+    given, place = np.asarray(R), positions(microphones)
+    frequency = np.asarray(frequencies, np.float64)
+    if given.ndim != 4 or given.shape[1:] != (len(frequency), len(place), len(place)):
+        raise ValueError(
+            f"R has shape {given.shape}; it must be (J, F, I, I) with F = {len(frequency)} frequencies and "
+            f"I = {len(place)} microphones."
+        )
+    used = (frequency >= band[0]) & (frequency <= band[1])
+    if not used.any():
+        raise ValueError(f"band={band} Hz holds none of the {len(frequency)} frequencies.")
+    given = given[:, used]
+    size = len(place) * np.maximum(np.trace(given, axis1=-2, axis2=-1).real, 1e-30)  # (J, F)
+    out = np.empty((len(given), len(positions(directions))))
+    for at, one in enumerate(positions(directions)):
         wave = steering(frequency[used], place, one, speed)
-        score[at] = sum(np.vdot(wave[:, a] * wave[:, b].conj(), mean).real for a, b, mean in pairs)
-    total = len(pairs) * float(weight[used].sum())
-    best = int(np.argmax(score))
-    return candidates[best], float(score[best] / max(total, 1e-30))
+        power = np.einsum("fa,jfab,fb->jf", wave.conj(), given, wave, optimize=True).real
+        out[:, at] = np.mean(power / size, axis=1)
+    return out

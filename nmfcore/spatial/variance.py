@@ -5,6 +5,7 @@ constrained ones.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,16 +19,38 @@ from nmfcore.solve import nmf
 Array = NDArray[Any]
 
 
+@dataclass(frozen=True)
+class Sparsity:
+    """What is asked of the activations of trained patterns: see :class:`nmfcore.penalties.GroupSparsity`."""
+
+    lam: float = 0.0
+    mix: float = 0.2
+    kind: str = "mixed"
+    gamma: float | str = 0.0
+
+    def penalties(self, groups: list[tuple[slice, ...]]) -> list[GroupSparsity]:
+        """The penalty on these groups, if there is one."""
+        if not groups or self.lam == 0:
+            return []
+        return [GroupSparsity(groups, self.lam, self.gamma, self.kind, self.mix)]
+
+
 class VarianceModel(Protocol):
     """How the variances of the sources are constrained."""
 
     sources: tuple[str, ...]
 
-    def start(self, power: Array) -> Array:
-        """Initial variances (J, F, N) for a mixture of channel-mean power (F, N)."""
+    def start(self, power: Array, patterns: Array | None = None) -> Array:
+        """Initial variances (J, F, N) for a mixture of channel-mean power (F, N), with `patterns` of an earlier fit."""
 
     def constrain(self, v: Array) -> Array:
         """Constrained variances (J, F, N) from those of the spatial step."""
+
+    def factors(self) -> tuple[Array, Array] | None:
+        """Patterns and activations, where there are any."""
+
+    def restore(self, H: Array) -> Array:
+        """Variances (J, F, N) with the activations of an earlier fit."""
 
 
 class Free:
@@ -37,7 +60,7 @@ class Free:
         self.sources = sources
         self.rng = rng
 
-    def start(self, power: Array) -> Array:
+    def start(self, power: Array, patterns: Array | None = None) -> Array:
         share = self.rng.uniform(0.5, 1.5, (len(self.sources), *power.shape))
         out: Array = (share / share.sum(0) * power).astype(power.dtype)
         return out
@@ -45,46 +68,97 @@ class Free:
     def constrain(self, v: Array) -> Array:
         return v
 
+    def factors(self) -> None:
+        return None
+
+    def restore(self, H: Array) -> Array:
+        raise TypeError("free variances have no activations")
+
 
 class SourceNMF:
     """v_j ≈ W_j H_j, learned without examples: the baseline of Arberet et al. (2010)."""
 
     def __init__(
-        self, sources: tuple[str, ...], rank: int, n_inner: int, rng: np.random.Generator, backend: str
+        self,
+        sources: tuple[str, ...],
+        rank: int,
+        sparsity: Sparsity,
+        n_inner: int,
+        rng: np.random.Generator,
+        backend: str,
     ) -> None:
         self.sources = sources
         self.rank, self.n_inner, self.rng, self.backend = rank, n_inner, rng, backend
+        self.penalties = sparsity.penalties([(slice(0, rank),)])
 
-    def start(self, power: Array) -> Array:
+    def start(self, power: Array, patterns: Array | None = None) -> Array:
         count, (bins, frames) = len(self.sources), power.shape
         level = power.mean() / self.rank / count
-        self.W = self.rng.uniform(0.5, 1.5, (count, bins, self.rank)).astype(power.dtype)
+        drawn = self.rng.uniform(0.5, 1.5, (count, bins, self.rank)).astype(power.dtype)
+        self.W = drawn if patterns is None else _fitting(patterns, drawn.shape).astype(power.dtype)
         self.H = (level * self.rng.uniform(0.5, 1.5, (count, self.rank, frames))).astype(power.dtype)
         return self.W @ self.H
 
     def constrain(self, v: Array) -> Array:
-        fit = nmf(v, beta=0, W=self.W, H=self.H, n_iter=self.n_inner, normalize=True, backend=self.backend)
+        fit = nmf(
+            v, beta=0, W=self.W, H=self.H, penalties=self.penalties, n_iter=self.n_inner, normalize=True,
+            backend=self.backend,
+        )  # fmt: skip
         self.W, self.H = fit.W, fit.H
+        return self.W @ self.H
+
+    def factors(self) -> tuple[Array, Array]:
+        return self.W, self.H
+
+    def restore(self, H: Array) -> Array:
+        self.H = H.astype(self.W.dtype)
         return self.W @ self.H
 
 
 class Denoising:
-    """v_j ≈ U_j H_j with trained patterns and mixed sparsity, each source for itself (P2, eq. 22)."""
+    """v_j ≈ U_j H_j, each source for itself (P2, eq. 22); patterns, trained or free, as for :class:`Separation`."""
 
     def __init__(
-        self, dictionary: Dictionary, lam: float, mix: float, n_inner: int, rng: np.random.Generator, backend: str
+        self,
+        dictionary: Dictionary,
+        free: Mapping[str, int],
+        sparsity: Sparsity,
+        smoothing: float,
+        n_inner: int,
+        rng: np.random.Generator,
+        backend: str,
     ) -> None:
-        self.sources = dictionary.sources
-        self.n_inner, self.rng, self.backend = n_inner, rng, backend
+        self.sources = sources_of(dictionary, free)
         self.parts = [
-            Separation(_only(dictionary, s), {}, lam, mix, 0.0, 0, n_inner, rng, backend) for s in self.sources
+            Separation(
+                _only(dictionary, name), {name: free.get(name, 0)}, sparsity, smoothing, 0, n_inner, rng, backend
+            )
+            for name in self.sources
         ]
 
-    def start(self, power: Array) -> Array:
-        return np.concatenate([part.start(power / len(self.parts)) for part in self.parts])
+    def start(self, power: Array, patterns: Array | None = None) -> Array:
+        share = power / len(self.parts)
+        return np.concatenate(
+            [part.start(share, W) for part, W in zip(self.parts, self._cut(patterns, 1), strict=True)]
+        )
 
     def constrain(self, v: Array) -> Array:
         return np.concatenate([part.constrain(v[j : j + 1]) for j, part in enumerate(self.parts)])
+
+    def factors(self) -> tuple[Array, Array]:
+        return np.hstack([part.W for part in self.parts]), np.vstack([part.H for part in self.parts])
+
+    def restore(self, H: Array) -> Array:
+        pieces = self._cut(H, 0)
+        return np.concatenate([part.restore(piece) for part, piece in zip(self.parts, pieces, strict=True)])
+
+    def _cut(self, factor: Array | None, axis: int) -> list[Any]:
+        """The sources' own parts of patterns or activations."""
+        if factor is None:
+            return [None] * len(self.parts)
+        if axis == 1:
+            _fitting(factor, (len(factor), sum(part.rank for part in self.parts)))
+        return np.split(factor, np.cumsum([part.rank for part in self.parts])[:-1], axis=axis)
 
 
 class Separation:
@@ -103,19 +177,17 @@ class Separation:
         self,
         dictionary: Dictionary,
         free: Mapping[str, int],
-        lam: float,
-        mix: float,
+        sparsity: Sparsity,
         smoothing: float,
         n_start: int,
         n_inner: int,
         rng: np.random.Generator,
         backend: str,
     ) -> None:
-        self.sources = dictionary.sources + tuple(name for name in free if name not in dictionary.sources)
+        self.sources = sources_of(dictionary, free)
         self.dictionary, self.free = dictionary, free
         self.smoothing, self.n_start = smoothing, n_start
         self.n_inner, self.rng, self.backend = n_inner, rng, backend
-        self.penalties = [GroupSparsity(dictionary.groups, lam, kind="mixed", mix=mix)] if lam > 0 else []
         self.known = dictionary.W.shape[1]
         self.members: dict[str, NDArray[np.intp]] = {}
         column = self.known
@@ -125,13 +197,21 @@ class Separation:
             self.members[name] = np.concatenate([np.arange(trained.start, trained.stop), learned])
             column += len(learned)
         self.rank = column
+        # Sparsity chooses among examples; where there are none at all, among what is learned.
+        learned_groups: list[tuple[slice, ...]] = [
+            (slice(int(rows[0]), int(rows[-1]) + 1),) for rows in self.members.values()
+        ]
+        self.penalties = sparsity.penalties(dictionary.groups or learned_groups)
 
-    def start(self, power: Array) -> Array:
+    def start(self, power: Array, patterns: Array | None = None) -> Array:
         bins, frames = power.shape
         # Free patterns begin as the mixture's mean spectrum, and every source with the same share of its power: from a
         # flat spectrum, or with a share by number of patterns, a few free ones among many trained would never catch up.
         learned = self.rng.uniform(0.1, 1.1, (bins, self.rank - self.known)) * power.mean(1, keepdims=True)
-        self.W = np.hstack([self.dictionary.W, learned / learned.sum(0)]).astype(power.dtype)
+        learned = learned / learned.sum(0)
+        if patterns is not None:
+            learned = _fitting(patterns, (bins, self.rank))[:, self.known :]
+        self.W = np.hstack([self.dictionary.W, learned]).astype(power.dtype)
         self.H = self.rng.uniform(0.1, 1.1, (self.rank, frames)).astype(power.dtype)
         for name in self.sources:
             rows = self.members[name]
@@ -143,6 +223,13 @@ class Separation:
 
     def constrain(self, v: Array) -> Array:
         return self.explain(v.sum(0), self.n_inner)
+
+    def factors(self) -> tuple[Array, Array]:
+        return self.W, self.H
+
+    def restore(self, H: Array) -> Array:
+        self.H = H.astype(self.W.dtype)
+        return self._variances()
 
     def explain(self, total: Array, n_iter: int) -> Array:
         """Fit the activations (and free patterns) to a total variance (F, N); returns the sources' shares."""
@@ -180,7 +267,7 @@ class Joint(Separation):
     """
 
     @property
-    def factors(self) -> tuple[str, ...]:
+    def turns(self) -> tuple[str, ...]:
         """What is updated in turn, each from a gradient of its own."""
         return ("H", "W") if self.rank > self.known else ("H",)
 
@@ -229,8 +316,25 @@ def _root_ratio(above: Array, below: Array) -> Array:
     return np.sqrt(np.where(some, above / np.where(some, below, 1), 0))
 
 
+def sources_of(dictionary: Dictionary, free: Mapping[str, int]) -> tuple[str, ...]:
+    """Sources with examples, then those that only have free patterns."""
+    return dictionary.sources + tuple(name for name in free if name not in dictionary.sources)
+
+
+def _fitting(patterns: Array, shape: tuple[int, ...]) -> Array:
+    """The patterns of an earlier fit, if they are as many as here."""
+    if patterns.shape != shape:
+        raise ValueError(
+            f"resume has patterns W of shape {patterns.shape} and this fit {shape}; use the same dictionary, free and "
+            "n_components."
+        )
+    return patterns
+
+
 def _only(dictionary: Dictionary, source: str) -> Dictionary:
-    """The part of a dictionary that belongs to one source."""
+    """The part of a dictionary that belongs to one source; nothing for a source without examples."""
+    if source not in dictionary.blocks:
+        return Dictionary(dictionary.W[:, :0], (), {})
     rows = dictionary.rows(source)
     blocks = tuple(slice(b.start - rows.start, b.stop - rows.start) for b in dictionary.blocks[source])
     return Dictionary(dictionary.W[:, rows], (source,), {source: blocks})

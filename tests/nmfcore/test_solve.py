@@ -296,6 +296,21 @@ def test_normalized_patterns_sum_to_one(backend: str) -> None:
     np.testing.assert_allclose(fit.W @ fit.H, plain.W @ plain.H, rtol=1e-9)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_patterns_that_stay_are_read_once(dtype: type, backend: str) -> None:
+    """For β = 2 the products of fixed patterns are kept; the updates are those of the formula, one problem or more."""
+    rng = np.random.default_rng(0)
+    V = [rng.random(shape).astype(dtype) for shape in ((9, 12), (20, 7))]
+    W = [rng.random((len(v), 4)) for v in V]
+    H = [rng.random((4, v.shape[1])) for v in V]
+    free = np.array([True, False, True, True])
+    fit = nmf(V, W=W, H=H, beta=2, free_w=False, free_h=free, n_iter=6, tol=1e-9, penalties=[L1(0.1)], backend=backend)
+    for v, w, h, got in zip(V, W, H, fit.H, strict=True):
+        for _ in range(6):
+            h[free] *= ((w.T @ v) / (w.T @ w @ h + 0.1))[free]
+        np.testing.assert_allclose(got, h, rtol=1e-4 if dtype == np.float32 else 1e-10)
+
+
 # ---- stopping ----------------------------------------------------------------------------------------------
 
 

@@ -1,61 +1,11 @@
-"""Where the spatial method starts from, and its settings."""
+"""Settings of the spatial method, and what it hands from segment to segment."""
 
 import numpy as np
 import pytest
 
 from avfront.errors import AvfrontError
-from avfront.geometry import line
 from avfront.methods import METHODS, Scene, make
-from avfront.methods.spatial import heard_fields, spread_fields
-from nmfcore import spatial
-
-FREQUENCIES = np.fft.rfftfreq(512, 1 / 16000)
-ARRAYS = {
-    "pair": line(2, 0.086),
-    "line": line(5, 0.04),
-    "plane": np.array([[0.05, 0, 0], [0, 0.05, 0], [-0.05, 0, 0], [0, -0.05, 0]]),
-    "space": np.array([[0.05, 0, 0], [0, 0.05, 0], [0, 0, 0.05], [0, 0, 0]]),
-}
-
-
-def gaussian(R: np.ndarray, frames: int, seed: int) -> np.ndarray:
-    """Samples (I, F, N) of a field with covariances R (F, I, I)."""
-    rng = np.random.default_rng(seed)
-    noise = rng.standard_normal((*R.shape[:2], frames)) + 1j * rng.standard_normal((*R.shape[:2], frames))
-    root = np.linalg.cholesky(R + 1e-6 * np.eye(R.shape[-1]))
-    return np.moveaxis(root @ noise, 1, 0)
-
-
-@pytest.mark.parametrize("array", ARRAYS)
-@pytest.mark.parametrize("angle", [20.0, 75.0, 140.0])
-def test_each_source_starts_where_it_is_heard(array, angle):
-    """A source from a direction takes turns with diffuse noise: its field is found, and the noise's is
-    diffuse."""
-    places = ARRAYS[array]
-    towards = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle)), 0])
-    direct = spatial.direct_diffuse(FREQUENCIES, places, towards, reverberation=0.3)
-    diffuse = spatial.diffuse(FREQUENCIES, places)
-    X = np.concatenate([gaussian(direct, 60, 0), gaussian(diffuse, 60, 1)], axis=2)
-    v = np.full((2, 257, 120), 1e-3)
-    v[0, :, :60] = v[1, :, 60:] = 1.0
-    found = heard_fields(X, v, ("voice", "noise"), Scene(FREQUENCIES, places), reverberation=0.3)
-    assert found.shape == (2, 257, len(places), len(places))
-    assert np.allclose(found[1], diffuse)
-    # Low frequencies agree whatever the direction, so that the mean tells a wrong one clearly.
-    assert np.abs(found[0] - direct).mean() < 0.12
-    assert np.abs(found[0] - diffuse).mean() > 0.2
-
-
-@pytest.mark.parametrize("array", ARRAYS)
-@pytest.mark.parametrize("count", [1, 2, 4])
-def test_fields_without_any_clue_differ(array, count):
-    fields = spread_fields(count, Scene(FREQUENCIES, ARRAYS[array]))
-    assert fields.shape == (count, 257, *[len(ARRAYS[array])] * 2)
-    assert np.allclose(fields, np.conj(np.swapaxes(fields, -1, -2)))
-    assert np.linalg.eigvalsh(fields).min() > -1e-9
-    for one in range(count):
-        for other in range(one):
-            assert np.abs(fields[one] - fields[other]).mean() > 0.02
+from nmfcore.models import Dictionary
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -91,3 +41,52 @@ def test_noise_has_fewer_patterns_and_some_of_its_own():
     assert method.learned(("violin", "cello")) == {}
     assert make("spatial", {"background": 4}).learned(("violin", "background")) == {"background": 4}
     assert make("spatial", {"variance_model": "denoising"}).learned(("speech", "noise")) == {}
+    assert make("spatial", {"variance_model": "denoising", "background": 4}).learned(("a", "background")) == {
+        "background": 4
+    }
+    assert make("spatial", {"variance_model": "nmf"}).learned(("speech", "noise")) == {}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"covariance": "round"},
+        {"start": "guess"},
+        {"beam": "laser"},
+        {"groups": "rows"},
+        {"variance_model": "best"},
+        {"start": "clusters"},
+        {"variance_model": "nmf", "background": 3},
+    ],
+)
+def test_settings_that_do_not_exist_or_fit_are_named(options):
+    with pytest.raises(AvfrontError) as caught:
+        make("spatial", options)
+    assert caught.value.usage
+    assert str(caught.value).endswith(".")
+
+
+def test_a_segment_begins_where_the_one_before_ended():
+    """The second segment's covariances stay near the first's, although it alone says nothing of directions."""
+    rng = np.random.default_rng(0)
+    bins, frames = 9, 40
+    W = rng.dirichlet(np.ones(bins), 4).T
+    dictionary = Dictionary(W, ("a", "b"), {"a": (slice(0, 2),), "b": (slice(2, 4),)})
+    scene = Scene(np.linspace(0, 8000, bins), None)
+    phase = np.exp(2j * np.pi * rng.random((2, 2, bins, 1)))  # of each source between two microphones
+    power = np.stack([W[:, :2] @ rng.gamma(0.3, size=(2, frames)), W[:, 2:] @ rng.gamma(0.3, size=(2, frames))])
+    sounds = np.sqrt(power) * (rng.standard_normal((2, bins, frames, 2)) @ [1, 1j])
+    X = (phase * sounds[:, None]).sum(axis=0)
+    method = make("spatial", {"iterations": 15, "prior": 0.0})
+    first = method.separate(X, [dictionary], ("a", "b"), scene, seed=0, progress=lambda share: None)
+    noise = rng.standard_normal((2, bins, frames, 2)) @ [1, 1j]
+    alone, after = (
+        method.separate(noise, [dictionary], ("a", "b"), scene, seed=0, progress=lambda share: None, previous=previous)
+        for previous in (None, first)
+    )
+    assert first.model is not None
+    away = [float(np.linalg.norm(one.model.R - first.model.R)) for one in (alone, after)]
+    assert away[1] < 0.75 * away[0]
+    assert after.start == {"a": "an earlier fit", "b": "an earlier fit"}
+    assert set(first.usage) == {"a", "b"}
+    assert first.usage["a"].shape == (1, frames)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nmfcore.spatial import direction_of_arrival
+from nmfcore.spatial import direct_diffuse, direction_of_arrival, spatial_spectrum
 from nmfcore.spatial.covariances import steering
 from nmfcore.spatial.directions import grid
 
@@ -78,3 +78,23 @@ def test_bad_arguments() -> None:
     for step in (0.0, 100.0):
         with pytest.raises(ValueError, match=r"^step="):
             grid(LINE, step)
+
+
+def test_the_spectrum_of_a_field_peaks_where_it_comes_from() -> None:
+    candidates = grid(PLANE, 10.0)
+    towards = candidates[17]
+    R = np.stack(
+        [
+            direct_diffuse(FREQUENCIES, PLANE, towards, reverberation=0.1),
+            np.tile(np.eye(4), (len(FREQUENCIES), 1, 1)),
+        ]
+    )
+    found = spatial_spectrum(R, FREQUENCIES, PLANE, candidates)
+    assert found[0].argmax() == 17
+    assert found.min() >= 0
+    assert found.max() <= 1
+    np.testing.assert_allclose(found[1], 1 / 4)
+    with pytest.raises(ValueError, match=r"^R has shape"):
+        spatial_spectrum(R[:, 1:], FREQUENCIES, PLANE, candidates)
+    with pytest.raises(ValueError, match=r"^band="):
+        spatial_spectrum(R, FREQUENCIES, PLANE, candidates, band=(9e5, 1e6))

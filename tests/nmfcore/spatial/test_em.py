@@ -149,8 +149,8 @@ def test_unsupervised_patterns_find_the_sources(backend: str) -> None:
 def test_variances_obey_their_model(variance_model: str, backend: str) -> None:
     given = scene(2)
     model = spatial.fit(
-        given.X, R=blurred(given.R), lam=0.1, n_iter=3, n_inner=3, seed=0, backend=backend,
-        **given.options(variance_model),
+        given.X, R=blurred(given.R), lam=0.0 if variance_model == "free" else 0.1, n_iter=3, n_inner=3, seed=0,
+        backend=backend, **given.options(variance_model),
     )  # fmt: skip
     level = np.mean(np.abs(given.X) ** 2)
     for j, rows in enumerate((slice(0, 2), slice(2, 4))):
@@ -272,6 +272,133 @@ def test_the_callback_watches_and_stops(backend: str) -> None:
     np.testing.assert_array_equal(model.R, spatial.fit(given.X, n_iter=3, **options).R)
 
 
+def test_without_covariances_the_start_is_chosen_and_named(backend: str) -> None:
+    """Trained sources start where their spectra dominate, untrained ones from clusters; either finds them."""
+    given = scene(2, frames=400)
+    model = spatial.fit(given.X, lam=0.0, n_iter=30, n_inner=1, seed=0, backend=backend, **given.options("joint"))
+    assert set(model.start.values()) == {"where its spectra dominate the mixture"}
+    got = distortion(given.images, spatial.wiener(given.X, model.v, model.R))
+    assert got > distortion(given.images, spatial.wiener(given.X, given.v, given.R)) - 4
+    blind = spatial.fit(given.X, variance_model="nmf", sources=("a", "b"), n_iter=2, seed=0, backend=backend)
+    assert set(blind.start.values()) == {"a cluster of the mixture"}
+    assert spatial.fit(given.X, R=given.R, n_iter=1, **given.options("free")).start == {"a": "given", "b": "given"}
+
+
+@pytest.mark.parametrize("variance_model", MODELS)
+def test_em_goes_on_where_it_ended(variance_model: str, backend: str) -> None:
+    given = scene(2)
+    options = {"n_inner": 2, "seed": 0, "backend": backend, **given.options(variance_model)}
+    if variance_model in ("separation", "joint", "denoising"):
+        options["free"] = {"b": 2, "rest": 1}
+    start = spatial.fit(given.X, n_iter=1, **options).R  # any start of the right size
+    whole = spatial.fit(given.X, R=start, n_iter=7, **options)
+    first = spatial.fit(given.X, R=start, n_iter=4, **options)
+    rest = spatial.fit(given.X, resume=first, n_iter=3, **options)
+    np.testing.assert_allclose(first.log_likelihood + rest.log_likelihood, whole.log_likelihood, rtol=1e-6)
+    np.testing.assert_allclose(rest.v, whole.v, rtol=1e-4, atol=1e-6 * float(whole.v.mean()))
+    np.testing.assert_allclose(rest.R, whole.R, atol=1e-5)
+    assert set(rest.start.values()) == {"an earlier fit"}
+
+
+def test_what_was_learned_serves_another_recording(backend: str) -> None:
+    """Of another length: R and the free patterns are taken, the activations begin anew."""
+    given, other = scene(2, frames=200), scene(2, frames=90)
+    options = {"free": {"b": 2}, "lam": 0.0, "n_inner": 1, "seed": 0, "backend": backend, **given.options("joint")}
+    first = spatial.fit(given.X, R=blurred(given.R), n_iter=20, **options)
+    assert first.W is not None
+    second = spatial.fit(other.X, resume=first, prior=np.inf, n_iter=1, n_start=0, **options)
+    np.testing.assert_allclose(second.R, first.R, atol=1e-12)
+    assert second.W is not None
+    assert np.abs(second.W[:, 4:] - first.W[:, 4:]).max() < 0.2 < np.abs(first.W[:, 4:]).max()
+    with pytest.raises(ValueError, match=r"^resume has sources"):
+        spatial.fit(scene(3).X, resume=first, **options)
+    with pytest.raises(ValueError, match=r"^resume has patterns W of shape \(6, 6\) and this fit \(6, 7\)"):
+        spatial.fit(other.X, resume=first, **{**options, "free": {"b": 3}})
+
+
+@pytest.mark.parametrize("variance_model", ["joint", "separation", "denoising"])
+def test_a_background_has_patterns_and_covariance_of_its_own(variance_model: str, backend: str) -> None:
+    given = scene(2, frames=300)
+    only = Dictionary(given.dictionary.W[:, :2], ("a",), {"a": (slice(0, 2),)})
+    model = spatial.fit(
+        given.X, dictionary=only, free={"background": 2}, variance_model=variance_model, R=blurred(given.R), lam=0.0,
+        n_iter=30, n_inner=3, seed=0, backend=backend,
+    )  # fmt: skip
+    assert model.sources == ("a", "background")
+    assert model.H is not None
+    assert model.H.shape == (4, 300)
+    estimates = spatial.wiener(given.X, model.v, model.R)
+    assert distortion(given.images, estimates) > distortion(given.images[::-1], estimates) + 3
+
+
+@pytest.mark.parametrize("kind", ["block", "component", "mixed"])
+@pytest.mark.parametrize("gamma", [0.0, 1.0, "1/G"])
+@pytest.mark.parametrize("variance_model", ["joint", "separation", "denoising", "nmf"])
+def test_sparsity_leaves_fewer_patterns(variance_model: str, gamma: float | str, kind: str) -> None:
+    """A third example that is not in the mixture is used less for it."""
+    given = scene(2, frames=80)
+    rng = np.random.default_rng(5)
+    W = np.hstack([given.dictionary.W, rng.dirichlet(np.ones(6), 2).T])
+    dictionary = Dictionary(W, ("a", "b"), {"a": (slice(0, 2),), "b": (slice(2, 4), slice(4, 6))})
+    options = {"variance_model": variance_model, "R": blurred(given.R), "n_iter": 8, "n_inner": 5, "seed": 0}
+    if variance_model == "nmf":
+        options |= {"sources": ("a", "b"), "n_components": 4}
+    else:
+        options |= {"dictionary": dictionary}
+    plain, sparse = (spatial.fit(given.X, lam=lam, kind=kind, gamma=gamma, **options).H for lam in (0.0, 20.0))
+    assert plain is not None
+    assert sparse is not None
+    assert (plain != sparse).any()
+    if gamma == 0.0 and variance_model != "nmf":
+        assert sparse[4:].sum() < plain[4:].sum()
+
+
+def test_joint_patterns_without_a_dictionary_climb_the_likelihood(backend: str) -> None:
+    """Multichannel NMF (Sawada et al. 2013)."""
+    given = scene(3, frames=100)
+    model = spatial.fit(
+        given.X, variance_model="joint", sources=("a", "b"), n_components=2, n_iter=40, n_inner=1, R=blurred(given.R),
+        regularization=1e-10, seed=0, backend=backend,
+    )  # fmt: skip
+    assert np.diff(model.log_likelihood).min() >= -1e-9 * abs(model.log_likelihood[0])
+    assert model.log_likelihood[-1] > model.log_likelihood[0] + 100
+
+
+def test_majorisation_of_the_covariances_climbs_higher(backend: str) -> None:
+    """Where EM still crawls, the Riccati update has arrived; neither ever falls."""
+    given = scene(3, frames=60)
+    options = {"lam": 0.0, "n_inner": 1, "n_iter": 25, "regularization": 1e-10, "seed": 0, "backend": backend}
+    start = np.stack([np.tile(np.eye(3), (6, 1, 1)), blurred(given.R)[1]])
+    em, mm = (
+        np.array(spatial.fit(given.X, R=start, update=update, **options, **given.options("joint")).log_likelihood)
+        for update in ("em", "mm")
+    )
+    for values in (em, mm):
+        assert np.diff(values).min() >= -1e-9 * np.abs(values).max()
+    assert mm[0] == em[0]
+    assert mm[8] > em[8]
+    assert mm[-1] > em[-1]
+
+
+def test_annealed_noise_ends_near_where_none_does(backend: str) -> None:
+    given = scene(2, frames=200)
+    options = {"lam": 0.0, "n_inner": 1, "n_iter": 40, "seed": 0, "backend": backend, **given.options("joint")}
+    plain = spatial.fit(given.X, R=blurred(given.R), **options)
+    annealed = spatial.fit(given.X, R=blurred(given.R), noise=(0.1, 1e-7), **options)
+    assert annealed.v.shape == plain.v.shape
+    assert annealed.log_likelihood[0] != plain.log_likelihood[0]
+    oracle = distortion(given.images, spatial.wiener(given.X, given.v, given.R))
+    assert distortion(given.images, spatial.wiener(given.X, annealed.v, annealed.R)) > oracle - 3.5
+
+
+def test_snr_is_that_of_the_planted_sources() -> None:
+    given = scene(2, frames=400)
+    model = spatial.fit(given.X, R=given.R, lam=0.0, n_iter=20, n_inner=1, seed=0, **given.options("joint"))
+    true = 10 * np.log10(np.sum(np.abs(given.images[0]) ** 2) / np.sum(np.abs(given.images[1]) ** 2))
+    assert model.snr()["a"] == pytest.approx(true, abs=1.0)
+    assert model.snr()["b"] == pytest.approx(-model.snr()["a"])
+
+
 # ---- awkward recordings ------------------------------------------------------------------------------------
 
 
@@ -284,6 +411,8 @@ def awkward(kind: str, channels: int) -> Array:
         X[1:] = 0
     elif kind == "silent frames and bins":
         X[:, :, 10:30], X[:, 2] = 0, 0
+    elif kind == "dependent channels":
+        X[-1] = X[:-1].sum(0) if channels > 1 else X[-1]
     elif kind == "one sound":
         X[:] = 0
         X[:, 3, 20] = 1
@@ -300,6 +429,7 @@ def awkward(kind: str, channels: int) -> Array:
 KINDS = (
     "identical channels",
     "a zero channel",
+    "dependent channels",
     "silent frames and bins",
     "one sound",
     "twelve orders of level",
@@ -327,6 +457,32 @@ def test_awkward_recordings_survive_in_float32(channels: int, variance_model: st
         images = spatial.wiener(louder, model.v, model.R, backend=backend)
         assert np.isfinite(images).all()
         np.testing.assert_allclose(images.sum(0), louder, atol=1e-5 * gain)
+
+
+@pytest.mark.parametrize("covariance", ["full", "diagonal"])
+@pytest.mark.parametrize("variance_model", MODELS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.filterwarnings("error")
+def test_awkward_recordings_survive_the_automatic_start(kind: str, variance_model: str, covariance: str) -> None:
+    given = scene(3)
+    X = awkward(kind, 3).astype(np.complex64)
+    model = spatial.fit(X, n_iter=6, n_inner=1, seed=0, covariance=covariance, **given.options(variance_model))
+    assert np.isfinite(model.v).all()
+    assert np.isfinite(model.R).all()
+    assert np.isfinite(model.log_likelihood).all()
+    images = spatial.wiener(X, model.v, model.R)
+    np.testing.assert_allclose(images.sum(0), X, atol=1e-5)
+
+
+@pytest.mark.parametrize("covariance", ["full", "diagonal"])
+def test_sixteen_channels(covariance: str) -> None:
+    given = scene(16, bins=4, frames=150, dtype=np.complex64)
+    model = spatial.fit(
+        given.X, R=blurred(given.R), lam=0.0, n_iter=10, n_inner=1, seed=0, covariance=covariance,
+        **given.options("joint"),
+    )  # fmt: skip
+    assert model.log_likelihood[-1] > model.log_likelihood[0]
+    assert distortion(given.images, spatial.wiener(given.X, model.v, model.R)) > 5
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
@@ -360,8 +516,18 @@ def test_a_single_source_survives_too(kind: str, channels: int, backend: str) ->
             r"^variance_model='separation' needs a dictionary",
         ),
         ({"dictionary": None}, r"^variance_model='nmf' needs the names"),
-        ({"variance_model": "denoising", "free": {"b": 2}}, r"^n_start, smoothing and free patterns need"),
-        ({"R": None}, r"^R is needed for 2 channels"),
+        ({"variance_model": "nmf", "free": {"b": 2}}, r"^n_start, smoothing and free patterns need"),
+        ({"variance_model": "denoising", "n_start": 2}, r"^n_start needs variance_model='joint'"),
+        ({"variance_model": "free", "lam": 1.0}, r"^lam=1.0 needs patterns"),
+        ({"kind": "rows", "lam": 1.0}, r"^kind='rows'"),
+        ({"covariance": "round"}, r"^covariance='round'"),
+        ({"covariance": "diagonal", "noise": (0.1, 1e-6)}, r"^noise and averaging need covariance='full'"),
+        ({"covariance": "diagonal", "averaging": (3, 3)}, r"^noise and averaging need covariance='full'"),
+        ({"covariance": "diagonal", "prior": np.inf}, r"^prior=inf needs covariance='full'"),
+        ({"update": "sgd"}, r"^update='sgd'"),
+        ({"update": "mm", "variance_model": "separation"}, r"^update='mm' must be"),
+        ({"noise": (0.1, 0.0)}, r"^noise=\(0.1, 0.0\)"),
+        ({"R": spatial.Start(np.ones((3, 6, 9), complex), ("a", "b"))}, r"^R has shape \(2, 6, 3, 3\)"),
         ({"R": np.ones((2, 6, 3, 3))}, r"^R has shape \(2, 6, 3, 3\); it must be .*\(2, 6, 2, 2\)"),
         ({"R": np.full((2, 6, 2, 2), np.nan)}, r"^R contains NaN"),
         ({"v": np.ones((2, 6, 8))}, r"^v must be .*\(2, 6, 9\)"),
@@ -393,3 +559,30 @@ def test_a_dictionary_of_another_frame_length_is_named() -> None:
     other = Dictionary(np.ones((7, 4)), ("a", "b"), given.dictionary.blocks)
     with pytest.raises(ValueError, match=r"^X has 6 bins, but the dictionary's patterns have 7"):
         spatial.fit(given.X, dictionary=other, R=given.R)
+
+
+# ---- several fits ------------------------------------------------------------------------------------------
+
+
+def test_the_mean_of_several_fits_beats_them_on_average() -> None:
+    """Fits of noisy dictionaries: their errors are their own, the mean's are smaller."""
+    given = scene(2, frames=300)
+    rng = np.random.default_rng(3)
+    models = []
+    for turn in range(4):
+        W = given.dictionary.W * rng.gamma(4.0, 0.25, given.dictionary.W.shape)
+        noisy = Dictionary(W / W.sum(0), given.dictionary.sources, given.dictionary.blocks)
+        models.append(
+            spatial.fit(
+                given.X, dictionary=noisy, variance_model="joint", R=blurred(given.R), lam=0.0, n_iter=30, n_inner=1,
+                seed=turn,
+            )
+        )  # fmt: skip
+    each = [distortion(given.images, spatial.wiener(given.X, one.v, one.R)) for one in models]
+    joined = spatial.consensus(models)
+    assert distortion(given.images, spatial.wiener(given.X, joined.v, joined.R)) > np.mean(each) + 0.1
+    assert spatial.consensus(models[:1]) is models[0]
+    with pytest.raises(ValueError, match=r"^models must name"):
+        spatial.consensus([])
+    with pytest.raises(ValueError, match=r"^models must be of one recording"):
+        spatial.consensus([models[0], models[0].elsewhere()])

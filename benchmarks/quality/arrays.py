@@ -1,0 +1,252 @@
+"""Arrays of 2 to 8 microphones and mixtures of three sources: what users get, peers, and both ends of the scale.
+
+    python -m benchmarks.quality.arrays [--mixtures N] [--only ROW] [--again] [--seed S]
+    python -m benchmarks.quality.arrays --show         table, caption and picture from the kept result
+
+Every row is measured as `avfront separate` runs it: its settings, its start, its dictionaries. Results are kept after
+each mixture, so that an interrupted run goes on where it was, and a row can be measured anew (`--only ROW --again`).
+Scores: museval v4 image scores at the first two microphones, over whole recordings; PESQ (wide band) and STOI of the
+talker at the first microphone, where the packages pesq and pystoi are installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import itertools
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import ours, peers, recordings, rooms, scores, tables
+
+Array = NDArray[Any]
+NAME = "quality-arrays"
+ARRAYS = {  # metres
+    2: rooms.microphones(),
+    4: 0.05 * np.array([[1.0, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]]),
+    8: np.stack([0.1 * np.array([np.cos(a), np.sin(a), 0]) for a in np.arange(8) * np.pi / 4]),
+}
+SNRS = (12.0, 5.0, 0.0, -5.0, -11.0, -17.0)
+ROOMS = ((0.15, 0.3), (0.3, 0.45), (0.45, 0.6))  # s, RT60
+
+
+def ours_at(geometry: bool = True, **options: Any) -> Callable[[rooms.Mixture, int], Array]:
+    """The spatial method with these settings; where the microphones of a recorded array are, nobody tells."""
+
+    def run(mixture: rooms.Mixture, channels: int) -> Array:
+        known = geometry and not mixture.facts.get("recorded")
+        return ours.product(mixture, ARRAYS[channels] if known else None, **options)
+
+    return run
+
+
+ROWS: dict[str, Callable[[rooms.Mixture, int], Array]] = {
+    "nmfcore default": ours_at(),
+    "one fit": ours_at(fits=1),
+    "geometry unknown": ours_at(geometry=False),
+    "jointly diagonal": ours_at(covariance="diagonal"),
+    "GSSM + SV separation": ours_at(variance_model="separation"),
+    "GSSM + SV denoising": ours_at(variance_model="denoising"),
+    "NMF baseline": ours_at(variance_model="nmf"),
+    "FastMNMF2": lambda m, _: peers.fastmnmf2(m.mix, n_src=len(m.images)),
+    "FastMNMF2, 2048": lambda m, _: peers.fastmnmf2(m.mix, 2048, 2, n_src=len(m.images)),
+    "ILRMA": lambda m, _: peers.ilrma(m.mix),
+    "AuxIVA": lambda m, _: peers.auxiva(m.mix),
+    "GaussMNMF": lambda m, _: peers.gaussmnmf(m.mix, n_src=len(m.images)),
+    "mixture": lambda m, _: np.stack([m.mix] * len(m.images)),
+    "oracle Wiener filter": lambda m, _: peers.oracle(m.images),
+}
+BLIND = ("NMF baseline", "FastMNMF2", "FastMNMF2, 2048", "ILRMA", "AuxIVA", "GaussMNMF")
+DETERMINED = ("ILRMA", "AuxIVA")  # as many outputs as microphones: those nearest to the sources are taken
+SLOW = ("GaussMNMF", "FastMNMF2")  # measured only with --only: minutes for a recording, or for eight channels
+LEVEL = ("mixture", "oracle Wiener filter")
+
+
+def conditions() -> list[dict[str, Any]]:
+    """Channels, sources, SNR and reverberation, in an order in which any first few are varied."""
+    crossed = [
+        {"channels": channels, "sources": sources, "snr": SNRS[(2 * i + k) % len(SNRS)], "rt60": ROOMS[(i + k) % 3]}
+        for i, k in itertools.product(range(6), range(4))
+        for channels, sources in (((2, 2), (4, 2), (2, 3), (8, 2))[k],)
+    ]
+    return crossed
+
+
+def mixtures(count: int, seed: int) -> Iterator[rooms.Mixture]:
+    """So many simulated recordings, then those made of what real microphones and rooms have recorded."""
+    for index, condition in enumerate(conditions()[:count]):
+        yield rooms.array_mixture(index, seed, array=ARRAYS[condition["channels"]], **condition)
+    for index, (kind, snr) in enumerate(itertools.product(("array", "head"), (5.0, -5.0))):
+        yield rooms.recorded_mixture(kind, snr, index, seed)
+
+
+def measure(count: int, seed: int, only: str, again: bool) -> dict[str, Any]:
+    """Every row on every mixture that has not been measured yet."""
+    try:
+        result = tables.read(NAME)
+    except FileNotFoundError:
+        result = tables.stamp(NAME, seed) | {"mixtures": []}
+    for mixture in mixtures(count, seed):
+        entry = next((one for one in result["mixtures"] if one["name"] == mixture.name), None)
+        if entry is None:
+            entry = {"name": mixture.name, "facts": mixture.facts, "scores": {}}
+            result["mixtures"].append(entry)
+        kept = entry["scores"]
+        for name, row in ROWS.items():
+            if (only and name != only) or (name in SLOW and not only) or (name in kept and not again):
+                continue
+            began = time.perf_counter()
+            images = row(mixture, len(mixture.mix))
+            seconds = time.perf_counter() - began
+            if name in BLIND:
+                images = _assigned(mixture.images, images)
+            kept[name] = scores.images(mixture.images[:, :2], images[:, :2]) | _speech(mixture, images)
+            kept[name]["seconds"] = round(seconds, 2)
+            print(
+                f"{mixture.name:60s} {name:24s} {kept[name]['sdr'][0]:6.2f} dB {seconds:6.1f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+        tables.write(NAME, result)
+    return result
+
+
+def _assigned(true: Array, found: Array) -> Array:
+    """Of blind estimates (M, I, T) the one nearest to each true image, the rest added to the last; it flatters them."""
+    best, chosen = -np.inf, None
+    for order in itertools.permutations(range(len(found)), len(true)):
+        picked = found[list(order)]
+        value = float(scores.sdr(true, picked).mean())
+        if value > best:
+            best, chosen = value, order
+    assert chosen is not None
+    images = found[list(chosen)].copy()
+    images[-1] += found.sum(axis=0) - images.sum(axis=0)
+    return images
+
+
+def _speech(mixture: rooms.Mixture, images: Array) -> dict[str, float]:
+    """PESQ and STOI of the talker at the first microphone, where the packages are installed."""
+    if any(importlib.util.find_spec(name) is None for name in ("pesq", "pystoi")):
+        return {}
+    from pesq import pesq
+    from pystoi import stoi
+
+    true, found = mixture.images[0, 0], images[0, 0]
+    if not np.any(found):
+        return {}
+    return {
+        "pesq": float(pesq(rooms.RATE, true.astype(np.float32), found.astype(np.float32), "wb")),
+        "stoi": float(stoi(true, found, rooms.RATE)),
+    }
+
+
+def values(result: dict[str, Any], row: str, score: str = "sdr", **where: Any) -> list[float]:
+    """One score of the talker, for each mixture where the facts are as given and the row was measured."""
+    found = []
+    for entry in result["mixtures"]:
+        if row in entry["scores"] and all(entry["facts"][key] == wanted for key, wanted in where.items()):
+            one = entry["scores"][row].get(score)
+            if one is not None:
+                found.append(float(one[0] if isinstance(one, list) else one))
+    return found
+
+
+def table(result: dict[str, Any]) -> str:
+    """The Markdown table."""
+    groups = [
+        {"channels": channels, "sources": sources, "recorded": False}
+        for channels, sources in ((2, 2), (4, 2), (8, 2), (2, 3))
+    ] + [{"recorded": True}]
+    columns = ["2 × 2", "4 × 2", "8 × 2", "2 × 3", "recorded", "all", "SIR", "ISR", "SAR", "PESQ", "STOI", "seconds"]
+    header = ["speech SDR", *columns]
+    rows = []
+    for name in ROWS:
+        if len(values(result, name)) < len(result["mixtures"]):
+            continue
+        cells = [f"**{name}**" if name == "nmfcore default" else name]
+        cells += [_mean(values(result, name, **group)) for group in groups]
+        sdr = values(result, name)
+        cells.append(f"{np.mean(sdr):.1f} ± {tables.standard_error(sdr):.1f}")
+        cells += [_mean(values(result, name, score)) for score in ("sir", "isr", "sar")]
+        cells += [_mean(values(result, name, score), 2) for score in ("pesq", "stoi")]
+        cells.append(_mean(values(result, name, "seconds")))
+        rows.append(cells)
+    return tables.markdown(header, rows)
+
+
+def caption(result: dict[str, Any]) -> str:
+    """What the table shows, and where the default is ahead."""
+    facts = [entry["facts"] for entry in result["mixtures"]]
+    mine = "nmfcore default"
+    ahead = []
+    for peer in ("FastMNMF2", "FastMNMF2, 2048", "ILRMA", "AuxIVA", "GaussMNMF"):
+        both = [e["scores"] for e in result["mixtures"] if peer in e["scores"] and mine in e["scores"]]
+        if both:
+            pair = ([one[row]["sdr"][0] for one in both] for row in (mine, peer))
+            ahead.append(f"{peer} {tables.verdict(*pair)}")
+    rt60 = [fact["rt60_s"] for fact in facts if not fact["recorded"]]
+    sentences = (
+        f"{len(rt60)} simulated recordings of {rooms.SECONDS:.0f} s by microphones × sources, and",
+        f"{len(facts) - len(rt60)} recorded ones: a real array of four in unknown places, measured binaural rooms.",
+        "± standard error.",
+        f"Speech at {min(f['snr_db'] for f in facts):+g}…{max(f['snr_db'] for f in facts):+g} dB in diffuse noise;",
+        "with three sources, another sound from one direction besides.",
+        f"RT60 {min(rt60):.2f}…{max(rt60):.2f} s; pair 8.6 cm apart, circles of 5 cm (4) and 10 cm (8) radius.",
+        "Examples are of other talkers, noises and clips.",
+        "Scores are museval v4 image scores in dB, at the first two microphones.",
+        "Blind estimates are assigned by the truth.",
+        f"The default is better than each of these: {'; '.join(ahead)}.",
+        f"{result['machine']['cpu']}, {result['date']}; other programs ran meanwhile: times are upper bounds.",
+    )
+    return " ".join(sentences)
+
+
+def draw(result: dict[str, Any]) -> None:
+    """The picture: speech SDR of every row."""
+    shown = [row for row in ROWS if len(values(result, row)) == len(result["mixtures"])]
+    colours = ["#937860" if row in BLIND else "#bbbbbb" if row in LEVEL else "#8fa8cc" for row in shown]
+    colours[0] = "#2f5c9e"
+    tables.bars(
+        tables.PICTURES / f"{NAME}.png",
+        shown,
+        [values(result, row) for row in shown],
+        colours,
+        "speech image SDR, dB (bar: mean, whisker: its standard error, dots: recordings)",
+    )
+
+
+def _mean(numbers: Sequence[float], digits: int = 1) -> str:
+    """Mean; scores above 100 dB (an estimate without that error) count as 100."""
+    return f"{np.mean(np.minimum(numbers, 100.0)):.{digits}f}" if numbers else ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.arrays", description=__doc__.split("\n")[0])
+    parser.add_argument("--mixtures", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=0, help="of the mixtures")
+    parser.add_argument("--only", default="", help="measure this row alone")
+    parser.add_argument("--again", action="store_true", help="measure also what was measured before")
+    parser.add_argument("--show", action="store_true", help="only show and draw the kept result")
+    options = parser.parse_args(arguments)
+    if options.show:
+        result = tables.read(NAME)
+    else:
+        try:
+            recordings.folder()
+        except recordings.NoRecordings as error:
+            print(error, file=sys.stderr)
+            return 1
+        result = measure(options.mixtures, options.seed, options.only, options.again)
+    print(table(result), caption(result), sep="\n\n")
+    draw(result)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
