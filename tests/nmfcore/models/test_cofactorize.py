@@ -148,7 +148,7 @@ def test_bad_arguments() -> None:
 def test_a_sparse_first_view(backend: str) -> None:
     sparse = pytest.importorskip("scipy.sparse")
     V1, V2, _ = views()
-    V1 = np.where(V1 < np.median(V1), 0, V1)
+    V1 = np.where(np.median(V1) > V1, 0, V1)
     rng = np.random.default_rng(0)
     start = {"W": rng.random((20, 3)), "H": rng.random((3, 50)), "n_iter": 5, "backend": backend}
     got, want = (nmf(V, penalties=[View(V2, seed=0)], **start) for V in (sparse.csr_array(V1), V1))
