@@ -261,7 +261,7 @@ def nmf(
     if watch:
         history.append((0, objective(active)))
     busy = [side for side in sides if not side.idle]
-    if beta == 2 and solver == "mu" and len(busy) == 1 and weights is None:
+    if beta == 2 and solver == "mu" and len(busy) == 1 and weights is None and xp is np:
         engine = busy[0].engine = FixedPatterns(engine)
     iteration = 0
     while iteration < n_iter:

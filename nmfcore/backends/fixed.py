@@ -73,4 +73,5 @@ class FixedPatterns:
     def divergence(
         self, table: Table, V: Any, Wt: Array, H: Array, beta: float, floor: Array, weights: None = None
     ) -> NDArray[np.float64]:
-        return np.asarray(self.engine.divergence(table, V, Wt, H, beta, floor))
+        values: NDArray[np.float64] = self.engine.divergence(table, V, Wt, H, beta, floor)
+        return values
