@@ -481,13 +481,14 @@ def _start(
     """The penalties of each problem; those on the scale of a factor bring the start to that scale."""
     bound: list[tuple[Penalty, ...]] = []
     count, engine = len(state.table), sides[0].engine
+    dense = engine.engine if isinstance(engine, Sparse) else engine
     for b in range(count):
         wt, h = state.factors(b)
         fixed = []
         for side, factor in zip(sides, (h, wt), strict=True):
             rows = engine.xp.asarray(np.flatnonzero(~side.free[b]))
             fixed.append((factor, rows, factor[rows]))
-        given = (b // n_restarts, count // n_restarts, wt, h, engine)
+        given = (b // n_restarts, count // n_restarts, wt, h, dense)
         bound.append(tuple(one.start(*given) if isinstance(one, Started) else one for one in penalties))
         for factor, rows, values in fixed:
             factor[rows] = values

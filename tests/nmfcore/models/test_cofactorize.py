@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from nmfcore import nmf
 from nmfcore.models import cofactorize
+from nmfcore.penalties import View
 
 Array = NDArray[Any]
 OPTIONS: list[dict[str, Any]] = [
@@ -142,3 +143,13 @@ def test_bad_arguments() -> None:
         cofactorize([V1, V2], 3, own=[0, -1])
     with pytest.raises(ValueError, match=r"^V of a view has 49 columns where the first view has 50"):
         cofactorize([V1, V2[:, 1:]], 3)
+
+
+def test_a_sparse_first_view(backend: str) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    V1, V2, _ = views()
+    V1 = np.where(np.median(V1) > V1, 0, V1)
+    rng = np.random.default_rng(0)
+    start = {"W": rng.random((20, 3)), "H": rng.random((3, 50)), "n_iter": 5, "backend": backend}
+    got, want = (nmf(V, penalties=[View(V2, seed=0)], **start) for V in (sparse.csr_array(V1), V1))
+    np.testing.assert_allclose(got.H, want.H, rtol=1e-6)
