@@ -18,7 +18,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 IMAGES = ROOT / "docs" / "img"
 PAGES = {
     ROOT / "README.md": ("speed", "job", "quality"),
-    ROOT / "docs" / "benchmarks.md": ("kernels", "growth", "less"),
+    ROOT / "docs" / "benchmarks.md": ("kernels", "growth", "less", "estimators", "models"),
 }
 
 Result = dict[str, Any]
@@ -229,6 +229,29 @@ def less(results: list[Result]) -> str:
     return table(header, rows) + "\n\n" + where(found)
 
 
+def estimators(results: list[Result]) -> str:
+    found = kind(results, "estimator")
+    if not found:
+        return NOT_YET
+    rows = []
+    for result in found:
+        entries = result["contestants"]
+        low, high = entries["scikit-learn"]["times_ours_range"]
+        ratio = f"{times(entries['scikit-learn'])} ({low:.1f} to {high:.1f})"
+        rows.append([result["what"], milliseconds(entries["nmfcore"]["iteration_s"]), ratio])
+    header = ["one iteration (of a mini-batch: one pass)", "nmfcore", "scikit-learn"]
+    return table(header, rows) + "\n\n" + where(found)
+
+
+def models(results: list[Result]) -> str:
+    found = kind(results, "models")
+    if not found:
+        return NOT_YET
+    names = [name for name in found[0]["contestants"] if name != found[0]["ours"]]
+    rows = [[result["what"], *(times(result["contestants"][name]) for name in names)] for result in found]
+    return table(["one iteration over plain KL's", *names], rows) + "\n\n" + where(found)
+
+
 SECTIONS: dict[str, Callable[[list[Result]], str]] = {
     "speed": speed,
     "job": job,
@@ -236,6 +259,8 @@ SECTIONS: dict[str, Callable[[list[Result]], str]] = {
     "kernels": kernels,
     "growth": growth,
     "less": less,
+    "estimators": estimators,
+    "models": models,
 }
 
 
