@@ -62,7 +62,7 @@ ROWS: dict[str, Callable[[rooms.Mixture, int], Array]] = {
     "oracle Wiener filter": lambda m, _: peers.oracle(m.images),
 }
 BLIND = ("NMF baseline", "FastMNMF2", "FastMNMF2, 2048", "ILRMA", "AuxIVA", "GaussMNMF")
-DETERMINED = ("ILRMA", "AuxIVA")  # as many outputs as microphones: those nearest to the sources are taken
+DETERMINED = ("ILRMA", "AuxIVA")  # as many outputs as microphones, and never fewer microphones than sources
 SLOW = ("GaussMNMF", "FastMNMF2")  # measured only with --only: minutes for a recording, or for eight channels
 LEVEL = ("mixture", "oracle Wiener filter")
 
@@ -98,7 +98,9 @@ def measure(count: int, seed: int, only: str, again: bool) -> dict[str, Any]:
             result["mixtures"].append(entry)
         kept = entry["scores"]
         for name, row in ROWS.items():
-            if (only and name != only) or (name in SLOW and not only) or (name in kept and not again):
+            possible = name not in DETERMINED or len(mixture.mix) >= len(mixture.images)
+            wanted = name == only if only else name not in SLOW
+            if not (possible and wanted) or (name in kept and not again):
                 continue
             began = time.perf_counter()
             images = row(mixture, len(mixture.mix))
@@ -167,14 +169,15 @@ def table(result: dict[str, Any]) -> str:
     header = ["speech SDR", *columns]
     rows = []
     for name in ROWS:
-        if len(values(result, name)) < len(result["mixtures"]):
+        if not values(result, name):
             continue
+        complete = len(values(result, name)) == len(result["mixtures"])
         cells = [f"**{name}**" if name == "nmfcore default" else name]
         cells += [_mean(values(result, name, **group)) for group in groups]
         sdr = values(result, name)
-        cells.append(f"{np.mean(sdr):.1f} ± {tables.standard_error(sdr):.1f}")
-        cells += [_mean(values(result, name, score)) for score in ("sir", "isr", "sar")]
-        cells += [_mean(values(result, name, score), 2) for score in ("pesq", "stoi")]
+        cells.append(f"{np.mean(sdr):.1f} ± {tables.standard_error(sdr):.1f}" if complete else "")
+        for score, digits in (("sir", 1), ("isr", 1), ("sar", 1), ("pesq", 2), ("stoi", 2)):
+            cells.append(_mean(values(result, name, score), digits) if complete else "")
         cells.append(_mean(values(result, name, "seconds")))
         rows.append(cells)
     return tables.markdown(header, rows)
