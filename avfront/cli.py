@@ -5,9 +5,10 @@ import math
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import typer
 import typer.core
@@ -16,6 +17,7 @@ from avfront.errors import AvfrontError
 
 if TYPE_CHECKING:
     from avfront.job import Outcome, Progress
+    from avfront.motion_job import MotionJob
 
 app = typer.Typer(
     name="avfront",
@@ -32,6 +34,7 @@ T = TypeVar("T")
 _STAGES = {
     "room": "simulating the room",
     "read": "reading",
+    "motion": "following what moves",
     "dictionary": "learning from the examples",
     "separate": "separating",
     "write": "writing",
@@ -41,21 +44,21 @@ _STAGES = {
 
 
 class ManyWords(typer.core.TyperCommand):
-    """A command whose ``--sources``, ``--reference`` and ``--doa`` take all the ``NAME=…`` words that follow them."""
+    """A command some of whose options take all the words that follow them and hold the sign named here."""
 
-    many = ("--sources", "--reference", "--doa")
+    many: ClassVar = {"--sources": "=", "--reference": "=", "--doa": "=", "--mocap": "=", "--boxes": ","}
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat the option before each of its words, which is what the parser understands."""
         return super().parse_args(ctx, spread(args, self.many))
 
 
-def spread(args: Sequence[str], options: Sequence[str]) -> list[str]:
+def spread(args: Sequence[str], options: Mapping[str, str]) -> list[str]:
     """``--sources a=x b=y`` as ``--sources a=x --sources b=y``.
 
-    The words of an option end at the next word that begins with ``-`` or has no ``=``.
+    The words of an option end at the next word that begins with ``-`` or does not hold the option's sign.
 
-    >>> spread(["mix.wav", "--sources", "a=x", "b=y", "-o", "out"], ["--sources"])
+    >>> spread(["mix.wav", "--sources", "a=x", "b=y", "-o", "out"], {"--sources": "="})
     ['mix.wav', '--sources', 'a=x', '--sources', 'b=y', '-o', 'out']
     """
     result: list[str] = []
@@ -63,12 +66,12 @@ def spread(args: Sequence[str], options: Sequence[str]) -> list[str]:
     for at, word in enumerate(args):
         if word == "--":
             return result + list(args[at:])
-        name, equals, _ = word.partition("=")
         if word.startswith("-"):
+            name = word.partition("=")[0]
             current = name if name in options else None
             result.append(word)
         elif current is not None and result[-1] != current:
-            if equals:
+            if options[current] in word:
                 result += [current, word]
             else:
                 current = None
@@ -104,7 +107,8 @@ def main(
     """Separate recordings into their sources, by examples of what the sources sound like."""
 
 
-_MODEL, _ROOM, _OUT, _LIMITS = "Model", "Microphones", "Output", "Device and limits"
+_MODEL, _ROOM, _MOTION = "Model", "Microphones", "Motion"
+_OUT, _LIMITS = "Output", "Device and limits"
 
 
 @app.command(
@@ -120,6 +124,10 @@ _MODEL, _ROOM, _OUT, _LIMITS = "Model", "Microphones", "Output", "Device and lim
 
 `avfront separate takes/*.wav --array mics.json --doa speech=90 --sources speech=voices/ noise=dir/ -o out/`
 
+`avfront separate duo.mp4 --motion -o out/`
+
+`avfront separate mix.wav --mocap violin=bow1.csv cello=bow2.csv -o out/`
+
 **Exit status**: 0 done, 1 failed, 2 wrong call, 130 interrupted. Only a finished job leaves files behind.
 """,
 )
@@ -127,19 +135,21 @@ def separate(
     mix: Annotated[
         list[Path],
         typer.Argument(
-            metavar="MIX...", help="The recording: wav, flac, ogg, mp3, ... Of several, each has its folder in FOLDER."
+            metavar="MIX...",
+            help="The recording: wav, flac, ogg, mp3, ...; with --motion a video. Of several recordings, each has its"
+            " folder in FOLDER.",
         ),
     ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where NAME.wav and the report go.")],
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--sources",
             metavar="NAME=FILES",
             help="What is to be heard in MIX, and examples of it: NAME=file,file,folder (with all"
             " that is in it). Several in a row, or the option again.",
         ),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where NAME.wav and the report go.")],
+    ] = None,
     background: Annotated[
         int | None,
         typer.Option(
@@ -154,7 +164,8 @@ def separate(
         typer.Option(
             metavar="NAME",
             help="**spatial**: by spectra and by where the sound comes from; default from 2"
-            " channels on. **gssm**: by spectra alone; default for mono.",
+            " channels on. **gssm**: by spectra alone; default for mono. By motion: **regression** (default for"
+            " videos), **soft-coupled** (default with --mocap), **mel**, **motion-init**, **motion-cluster**.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -172,7 +183,7 @@ def separate(
         typer.Option(
             metavar="K",
             help="Spectral patterns per example: 32 or, by source, speech=32,noise=16. Default 32;"
-            " with spatial 16 for a source named noise.",
+            " with spatial 16 for a source named noise. By motion: per object, default 15 or 4.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -225,7 +236,7 @@ def separate(
         typer.Option(
             metavar="N",
             min=1,
-            help="Default 40 (spatial; published models 15), 100 (gssm).",
+            help="Default 40 (spatial; published models 15), 100 (gssm), 200 (regression), 100 (others by motion).",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -233,6 +244,63 @@ def separate(
         int,
         typer.Option(metavar="N", min=0, help="The same seed gives the same files.", rich_help_panel=_MODEL),
     ] = 0,
+    motion: Annotated[
+        bool,
+        typer.Option(
+            "--motion",
+            help="MIX is a video: separate what is seen to move. Writes object1.wav, ..., overlay.mp4.",
+            rich_help_panel=_MOTION,
+        ),
+    ] = False,
+    boxes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--boxes",
+            metavar="X,Y,W,H",
+            help="Around each object in the first frame, in pixels. Without: moving regions are looked for.",
+            rich_help_panel=_MOTION,
+        ),
+    ] = None,
+    objects: Annotated[
+        int | None,
+        typer.Option(metavar="J", min=1, help="How many objects to look for.", rich_help_panel=_MOTION),
+    ] = None,
+    mocap: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mocap",
+            metavar="NAME=TABLE",
+            help="Motion capture of each source (CSV, TSV), in place of pictures; MIX may be a sound file.",
+            rich_help_panel=_MOTION,
+        ),
+    ] = None,
+    mocap_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="HZ", min=1e-3, help="Rows per second of tables that do not tell.", rich_help_panel=_MOTION
+        ),
+    ] = None,
+    estimator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of regression: **ls** (default), **spls** or **joint**.",
+            rich_help_panel=_MOTION,
+        ),
+    ] = None,
+    restarts: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Random starts; the best is kept. Default 5.", rich_help_panel=_MOTION),
+    ] = None,
+    delay: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="By which the picture is late. Default: estimated.", rich_help_panel=_MOTION
+        ),
+    ] = None,
+    overlay: Annotated[
+        bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4.", rich_help_panel=_MOTION)
+    ] = True,
     mic_distance: Annotated[
         float | None,
         typer.Option(
@@ -293,7 +361,7 @@ def separate(
         ),
     ] = None,
     picture: Annotated[
-        bool, typer.Option("--picture/--no-picture", help="Draw spectrogram.png.", rich_help_panel=_OUT)
+        bool, typer.Option("--picture/--no-picture", help="Draw spectrogram.png and the like.", rich_help_panel=_OUT)
     ] = True,
     force: Annotated[
         bool, typer.Option("--force", help="Replace outputs that are there already.", rich_help_panel=_OUT)
@@ -341,9 +409,56 @@ def separate(
         from avfront.job import Job
         from avfront.sources import parse
 
+        by_motion = {
+            "--boxes": boxes,
+            "--objects": objects,
+            "--mocap-rate": mocap_rate,
+            "--estimator": estimator,
+            "--restarts": restarts,
+            "--delay": delay,
+        }
+        if motion or mocap:
+            by_example = {
+                "--sources": sources,
+                "--background": background,
+                "--variance-model": variance_model,
+                "--adaptive": adaptive,
+                "--mic-distance": mic_distance,
+                "--array": array,
+                "--covariance": covariance,
+                "--sparsity": sparsity,
+                "--groups": groups,
+                "--fits": fits,
+                "--doa": doa,
+                "--start": start,
+                "--beam": beam,
+                "--save-model": save_model or None,
+                "--load-model": load_model,
+            }
+            _refuse(by_example, "separation by motion")
+            if len(mix) > 1:
+                raise AvfrontError(
+                    "separation by motion takes one MIX at a time", remedy="call it for each", usage=True
+                )
+            from avfront.motion_job import separate as run_motion_job
+
+            moving = replace(
+                _motion_job(mix[0], output, method, components, iterations, mocap, by_motion),
+                references=_references(reference or []),
+                seed=seed,
+                device=device,
+                force=force,
+                picture=picture,
+                video=overlay,
+                memory_gb=memory,
+            )
+            outcome = _work(lambda progress: run_motion_job(moving, progress), show=not (quiet or json_))
+            _tell([outcome], as_json=json_, quiet=quiet, one=True)
+            return
+        _refuse(by_motion, "separation by examples")
         job = Job(
             mixture=mix[0],
-            sources=parse(sources),
+            sources=parse(sources or []),
             output=output,
             method=method,
             options={
@@ -425,6 +540,61 @@ def demo(
             )
 
 
+def _refuse(options: Mapping[str, object], what: str) -> None:
+    """Raise if an option is given that has no use in this kind of job."""
+    for name, value in options.items():
+        if value is not None:
+            raise AvfrontError(f"{name} has no use in {what}", remedy="leave it out", usage=True)
+
+
+def _motion_job(
+    mix: Path,
+    output: Path,
+    method: str | None,
+    components: str | None,
+    iterations: int | None,
+    mocap: Sequence[str] | None,
+    options: Mapping[str, Any],
+) -> "MotionJob":
+    from avfront.methods.motion import ByMotion
+    from avfront.motion.regions import Box
+    from avfront.motion_job import MotionJob
+
+    count = _counts(components, "--components", "15", least=1)
+    if isinstance(count, dict):
+        raise AvfrontError(f"--components {components} names sources", remedy="write one number", usage=True)
+    if mocap:
+        _refuse({"--boxes": options["--boxes"], "--objects": options["--objects"]}, "a job with --mocap")
+    else:
+        _refuse({"--mocap-rate": options["--mocap-rate"]}, "a job without --mocap")
+    if options["--boxes"]:
+        _refuse({"--objects": options["--objects"]}, "a job with --boxes")
+    from avfront.sources import check_name
+
+    tables = _references(mocap or [], "--mocap")
+    for source in tables:
+        check_name(source)
+    name = method or ("soft-coupled" if mocap else "regression")
+    if name != "regression":
+        _refuse({"--estimator": options["--estimator"]}, f"the method {name}")
+    return MotionJob(
+        mixture=mix,
+        output=output,
+        boxes=[Box.parse(text) for text in options["--boxes"] or []],
+        objects=options["--objects"],
+        tables=tables,
+        table_rate=options["--mocap-rate"],
+        method=ByMotion(
+            name,
+            options["--estimator"] or ByMotion.estimator,
+            count,
+            iterations,
+            options["--restarts"] or ByMotion.restarts,
+        ),
+        delay=options["--delay"],
+    )
+
+
 def _counts(text: str | None, option: str, example: str, *, least: int) -> int | dict[str, int] | None:
     """``32``, or ``speech=32,noise=16``."""
     if text is None:
@@ -449,13 +619,13 @@ def _adaptive(text: str | None) -> dict[str, int] | None:
     return found
 
 
-def _references(words: Sequence[str]) -> dict[str, Path]:
+def _references(words: Sequence[str], option: str = "--reference") -> dict[str, Path]:
     found: dict[str, Path] = {}
     for word in words:
         name, equals, path = word.partition("=")
         if not (name and equals and path) or name in found:
             raise AvfrontError(
-                f"--reference {word} is not one file of one source",
+                f"{option} {word} is not one file of one source",
                 remedy="write NAME=FILE, once per source",
                 usage=True,
             )

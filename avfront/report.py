@@ -31,8 +31,8 @@ def build(plan: "Plan", done: "Done", *, timings: dict[str, float], warnings: li
         entry: dict[str, Any] = {
             "name": name,
             "file": f"{name}.wav",
-            "level_db": _db(done.energy[name], done.energy["mixture"]),
-            "snr_db": _db(powers[name], sum(powers.values()) - powers[name]),
+            "level_db": decibels(done.energy[name], done.energy["mixture"]),
+            "snr_db": decibels(powers[name], sum(powers.values()) - powers[name]),
             "spatial_start": next((one.start[name] for one in done.separated if name in one.start), None),
             "spatial_spectrum": _spectrum(done, name),
         }
@@ -56,8 +56,8 @@ def build(plan: "Plan", done: "Done", *, timings: dict[str, float], warnings: li
             "channels": info.channels,
             "samples": done.survey.frames,
             "seconds": round(done.survey.frames / rate, 6),
-            "peak_db": [_db(peak**2, 1.0) for peak in done.survey.peak],
-            "rms_db": [_db(rms**2, 1.0) for rms in done.survey.rms],
+            "peak_db": [decibels(peak**2, 1.0) for peak in done.survey.peak],
+            "rms_db": [decibels(rms**2, 1.0) for rms in done.survey.rms],
             "clipped_samples": done.survey.clipped,
         },
         "method": done.method.name,
@@ -127,6 +127,6 @@ def peak_memory_mb() -> float | None:
     return round(peak * (1 if platform.system() == "Darwin" else 1024) / 1e6, 1)
 
 
-def _db(power: float, reference: float) -> float | None:
+def decibels(power: float, reference: float) -> float | None:
     """Power in dB; None for silence, which JSON has no number for."""
     return round(10 * math.log10(power / reference), 2) if power > 0 and reference > 0 else None

@@ -50,7 +50,7 @@ def parse(tokens: Iterable[str]) -> tuple[Source, ...]:
         name, equals, value = token.partition("=")
         if not equals:
             raise AvfrontError(f"'{token}' names no source", remedy=_HOW, usage=True)
-        _check_name(name)
+        check_name(name)
         if any(name.casefold() == known.name.casefold() for known in sources):
             raise AvfrontError(
                 f"the source '{name}' is given twice",
@@ -117,7 +117,8 @@ def _expand(path: Path, name: str) -> Sequence[Path]:
     raise AvfrontError(f"there is no such file or folder for the source '{name}'", file=path, remedy="check the path")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raise AvfrontError (usage) if a source cannot have this name, because its file could not."""
     if name.casefold() in _RESERVED:
         raise AvfrontError(f"the source name '{name}' is reserved", remedy="choose another name", usage=True)
     if not _NAME.match(name) or _DEVICE.match(name):

@@ -36,7 +36,7 @@ def files(outcome: "Outcome") -> Group:
             "" if source["snr_db"] is None else f"{source['snr_db']:+.1f} dB",
             _shown(outcome.files[source["name"]]),
         )
-    for name in ("picture", "model", "report"):
+    for name in ("picture", "map", "video", "model", "report"):
         if name in outcome.files:
             table.add_row("", "", "", _shown(outcome.files[name]))
     return Group(Text(title, style="bold"), table)

@@ -26,7 +26,7 @@ AVFRONT = (
     ("errors",),
     ("*",),
     ("pipeline",),
-    ("batch",),
+    ("batch", "motion_job"),
     ("demo",),
     ("cli",),
     ("",),

@@ -170,11 +170,11 @@ def test_sources_in_every_way_of_writing(avfront, sounds, tmp_path):
 )
 def test_spreading_keeps_every_word_in_order(words):
     """Only repetitions of the option are added, and doing it twice adds nothing more."""
-    once = spread(words, ["--sources"])
+    once = spread(words, {"--sources": "="})
     rest = iter(once)
     assert all(word in rest for word in words)
     assert len([w for w in once if w != "--sources"]) == len([w for w in words if w != "--sources"])
-    assert spread(once, ["--sources"]) == once
+    assert spread(once, {"--sources": "="}) == once
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,180 @@
+"""What is known of the motion of the objects: seen in a video, or captured in tables."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from avfront import media
+from avfront.errors import AvfrontError
+from avfront.media import Frame, MediaInfo
+from avfront.methods.motion import Motions
+from avfront.motion import mocap, regions, timing
+from avfront.motion.clusters import Clusters, cluster
+from avfront.motion.regions import Box
+from avfront.motion.tracks import Tracks, follow
+
+Array = npt.NDArray[Any]
+
+_CLUSTERS = 6  # of an object that take part: those that move most
+_COUPLED = 4  # of them that components are coupled to, as many as a bow has strings
+_LEAST_MOTION = 0.05  # of what moves most in an object: less motion in all takes no part
+_SPEED = 30.0  # what the fastest cluster of each object is brought to: about pixels per second, as the thesis has them
+
+
+@dataclass(frozen=True)
+class Captured:
+    """Motion capture tables, one for each object, by name."""
+
+    tables: Mapping[str, mocap.Table]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the objects."""
+        return tuple(self.tables)
+
+    def motions(self, at: Array, width: float) -> Motions:
+        """Motion around the times `at` (s), under a window of `width` seconds."""
+        rows = [mocap.activations(table, at, width) for table in self.tables.values()]
+        rows = [own[own.any(axis=1)] for own in rows]
+        for name, own in zip(self.names, rows, strict=True):
+            if len(own) == 0:
+                raise AvfrontError(f"nothing moves in the table of {name}", remedy="leave it out, or check its columns")
+        speeds = np.stack([mocap.speed(table, at, width) for table in self.tables.values()])
+        speeds *= _SPEED / np.maximum(np.sqrt(np.square(speeds).mean(axis=1, keepdims=True)), 1e-12)
+        order = np.arange(len(rows))
+        return Motions(speeds, order, np.concatenate(rows), np.repeat(order, [len(own) for own in rows]))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What moves in a video: clusters of points, and the objects that they belong to.
+
+    Attributes
+    ----------
+    clusters : Clusters
+        Grouped by object.
+    boxes : sequence of Box
+        Of the objects, in pixels of the pictures that were followed.
+    kept : integers (C,)
+        Clusters that take part in the separation.
+    shares : array (C,)
+        How much of the motion in its object each of them is, beside the one that moves most: 0…1.
+    scale : float
+        Pixels of the followed pictures per pixel of the video.
+    """
+
+    clusters: Clusters
+    boxes: Sequence[Box]
+    kept: npt.NDArray[np.int64]
+    shares: npt.NDArray[np.float64]
+    scale: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the objects."""
+        return tuple(f"object{k + 1}" for k in range(len(self.boxes)))
+
+    @property
+    def tracks(self) -> Tracks:
+        """Of all clusters."""
+        return self.clusters.tracks
+
+    def motions(self, at: Array, width: float) -> Motions:
+        """Speeds around the times `at` (s), under a window of `width` s; the fastest of each object at one level.
+
+        A fragment of a few points may be as fast as the body that it has come off. Each speed is therefore weighted
+        by the square root of its share in the object's motion.
+        """
+        speeds = timing.onto_frames(self.tracks.times, self.clusters.speeds()[:, self.kept], at, width).T
+        speeds *= np.sqrt(self.shares)[:, None]
+        sources = self.clusters.groups[self.kept]
+        size = np.sqrt(np.square(speeds).mean(axis=1))
+        fastest = np.array([size[sources == j].max() for j in range(len(self.boxes))])
+        speeds *= (_SPEED / np.maximum(fastest, 1e-12))[sources][:, None]
+        coupled = Motions(speeds, sources, speeds, sources).strongest(_COUPLED)
+        return Motions(speeds, sources, speeds[coupled], sources[coupled])
+
+
+def look(
+    frames: Iterable[Frame],
+    info: MediaInfo,
+    notes: list[str],
+    *,
+    boxes: Sequence[Box] = (),
+    objects: int | None = None,
+    seed: int = 0,
+) -> Seen:
+    """Follow, group and choose what moves in a video.
+
+    Parameters
+    ----------
+    frames : iterable of Frame
+        Grey pictures of the video, perhaps scaled down.
+    info : MediaInfo
+        Of the video.
+    notes : list of str
+        What the user should know is added to it.
+    boxes : sequence of Box
+        Of the objects, in pixels of the video's first frame; none: they are looked for.
+    objects : int, optional
+        How many to look for.
+    seed : int
+        As for :func:`avfront.motion.clusters.cluster`.
+
+    Raises
+    ------
+    AvfrontError
+        If nothing moves, or a box is outside the picture or still.
+    """
+    video, _ = media.needs(info)
+    try:
+        tracks = follow(frames)
+    except ValueError as error:
+        raise AvfrontError(
+            f"its motion cannot be followed: {str(error).rstrip('.')}",
+            file=info.path,
+            remedy="give a longer video with pictures of one size",
+        ) from error
+    unsteady = float(1 - tracks.steady[1:].mean())
+    if unsteady > 0.1:
+        notes.append(f"The camera's own motion could not be told in {unsteady:.0%} of the frames.")
+    scale = tracks.size[0] / video.width
+    for box in boxes:
+        if not Box(0, 0, video.width, video.height).contains(box.middle):
+            raise AvfrontError(
+                f"the middle of the box {box.x:g},{box.y:g},{box.width:g},{box.height:g} is outside the picture,"
+                f" which has {video.width}×{video.height} pixels",
+                file=info.path,
+                remedy="give x,y,width,height from the upper left corner",
+            )
+    places = [box.scaled(scale) for box in boxes] or regions.find(tracks, objects)
+    still = AvfrontError("nothing moves in the video", file=info.path, remedy="name the objects with --boxes")
+    if not places or len(tracks) == 0:
+        raise still
+    clusters = cluster(tracks, regions.assign(tracks, places), seed=seed)
+    moving = np.bincount(clusters.labels[clusters.tracks.owner], clusters.tracks.speed, len(clusters))
+    kept: list[int] = []
+    shares: list[float] = []
+    lively: list[int] = []
+    for j in range(len(places)):
+        own = np.flatnonzero(clusters.groups == j)
+        own = own[np.argsort(-moving[own], kind="stable")][:_CLUSTERS]
+        if len(own):
+            lively.append(j)
+            own = own[moving[own] >= _LEAST_MOTION * moving[own[0]]]
+            kept += own.tolist()
+            shares += (moving[own] / moving[own[0]]).tolist()
+        elif boxes:
+            raise AvfrontError(
+                f"nothing moves in box {j + 1} of {len(boxes)}", file=info.path, remedy="leave it out, or move it"
+            )
+    if not lively:
+        raise still
+    # Regions whose motion makes no cluster are no objects.
+    number = np.full(len(places), -1)
+    number[lively] = np.arange(len(lively))
+    clusters = Clusters(clusters.tracks, clusters.labels, number[clusters.groups])
+    return Seen(clusters, [places[j] for j in lively], np.array(kept), np.array(shares), scale)
