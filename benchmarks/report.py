@@ -156,13 +156,14 @@ def job(results: list[Result]) -> str:
 
 def quality(results: list[Result]) -> str:
     """The tables of benchmarks/quality, as its own programs write them."""
-    from .quality import onthefly, spatial
+    from .quality import motion, onthefly, spatial
 
     kept = {result["file"]: result for result in results}
     parts = []
     for program, title in (
         (spatial, "Speech in noise, simulated rooms"),
         (onthefly, "Pairs of everyday sounds"),
+        (motion, "String players who are seen to play"),
     ):
         result = kept.get(program.NAME)
         if result is not None:
