@@ -1,6 +1,6 @@
 """Lists of labelled clips: which file, which classes it shows, and whether to learn from it or to test on it.
 
-A manifest is a CSV file of the columns ``path, labels, split`` and, for a clip that is a part of its file, ``begin, end``
+A manifest is a CSV file with columns ``path, labels, split`` and, for a clip that is a part of its file, ``begin, end``
 in seconds. Labels are separated by ``;``, paths are relative to the manifest, splits are ``train``, ``validation`` and
 ``test``::
 
