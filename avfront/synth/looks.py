@@ -95,13 +95,8 @@ def _cloth(name: str, rng: np.random.Generator, where: Image) -> Array:
     waves = 2 * np.pi * rng.uniform(6, 9)
     phase = rng.uniform(0, 6, 2)
     rows, columns = np.sin(waves * y + phase[0]), np.sin(waves * x + phase[1])
-    pattern = {
-        "plain": 1.0 + 0 * x,
-        "stripes": columns,
-        "checks": rows * columns,
-        "spots": 1 - 2.0 * (rows * columns > 0.5),
-    }
-    return np.where((where > 127) & (pattern[name] < 0), 0.45, 1.0)
+    dark = {"plain": rows > 1, "stripes": columns < 0, "checks": rows * columns < 0, "spots": rows * columns > 0.5}
+    return np.where((where > 127) & dark[name], 0.45, 1.0)
 
 
 def _colour(hue: float, saturation: float, value: float) -> tuple[int, int, int]:

@@ -147,7 +147,8 @@ def _scene(
     kinds = [first]
     if rng.random() < recipe.pairs:
         kinds.append(str(rng.choice(names, p=others / others.sum())))
-    events, actors = [], []
+    events: list[Event] = []
+    actors: list[Actor] = []
     homes = rng.permutation([(x, y) for x in (0.22, 0.5, 0.78) for y in (0.3, 0.7)])
     for kind in kinds:
         own = _events(kind, rng, recipe)

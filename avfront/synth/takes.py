@@ -71,7 +71,9 @@ def gather(folder: Path | None, seed: int) -> Takes:
     backgrounds = _recorded(folder / "noise") if folder is not None else []
     if len(backgrounds) < 4:
         makers = (noises.rain, noises.traffic, noises.wind)
-        backgrounds = [_take(f"made noise {k}", makers[k % 3](12.0, RATE, seed + k)) for k in range(_MADE + 1)]
+        backgrounds = [
+            _take(f"made noise {k}", makers[k % 3](12.0, RATE, seed + k).astype(float)) for k in range(_MADE + 1)
+        ]
     return Takes(kinds, _shared_out(backgrounds, rng, (1 / 3, 1 / 3, 1 / 3)))
 
 
@@ -96,7 +98,8 @@ def _recorded(folder: Path) -> list[Take]:
     takes = []
     for path in files:
         info = audio.probe(path)
-        takes.append(_take(path.name, audio.resample(audio.read(info), info.rate, RATE).mean(axis=0, dtype=np.float64)))
+        samples = audio.resample(audio.read(info), info.rate, RATE).mean(axis=0)
+        takes.append(_take(path.name, samples.astype(float)))
     return takes
 
 

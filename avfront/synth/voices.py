@@ -4,7 +4,7 @@ Each voice is a function of a random generator and a rate in Hz and returns some
 peak 1. Two draws are two individuals: another pitch, another pace, another room in the throat.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -93,14 +93,14 @@ def alarm(rng: np.random.Generator, rate: int) -> Array:
 def knocks(rng: np.random.Generator, rate: int) -> Array:
     """Three to five knocks on wood, quickly one after the other."""
     times = 0.1 + np.cumsum(rng.uniform(0.16, 0.28) * rng.uniform(0.9, 1.1, int(rng.integers(3, 6))))
-    return _hits(rng, times, rate, 2 * rate, rng.uniform((120, 300, 700), (220, 500, 1200)), 60)
+    return _hits(rng, times, rate, 2 * rate, rng.uniform((120, 300, 700), (220, 500, 1200)).tolist(), 60)
 
 
 def steps(rng: np.random.Generator, rate: int) -> Array:
     """Two steps a second: a heel and the scrape of the sole."""
     times = 0.1 + np.cumsum(rng.uniform(0.4, 0.7) * rng.uniform(0.93, 1.07, 7))
     times = times[times < 3.8]
-    heels = _hits(rng, times, rate, 4 * rate, rng.uniform((80, 400, 1500), (140, 800, 3000)), 90)
+    heels = _hits(rng, times, rate, 4 * rate, rng.uniform((80, 400, 1500), (140, 800, 3000)).tolist(), 90)
     scrape = _hits(rng, times + 0.07, rate, 4 * rate, (), 30)
     return _peak(heels + 0.4 * scrape)
 
@@ -130,15 +130,15 @@ def _harmonics(
     return tone
 
 
-def _hits(rng: np.random.Generator, times: Array, rate: int, length: int, pitches: object, decay: float) -> Array:
+def _hits(
+    rng: np.random.Generator, times: Array, rate: int, length: int, pitches: Sequence[float], decay: float
+) -> Array:
     """Something struck at given times (s): decaying resonances (Hz), or decaying noise where it has none."""
     struck = np.zeros(length)
     at = np.round(times * rate).astype(int)
     struck[at[at < length]] = rng.uniform(0.6, 1.0, int((at < length).sum()))
     t = np.arange(round(0.25 * rate)) / rate
-    rings = [
-        np.sin(2 * np.pi * float(f) * t) / (k + 1) for k, f in enumerate(np.atleast_1d(np.asarray(pitches, float)))
-    ]
+    rings = [np.sin(2 * np.pi * f * t) / (k + 1) for k, f in enumerate(pitches)]
     sound = np.sum(rings, axis=0) if rings else rng.standard_normal(len(t))
     return _peak(convolve(struck, np.exp(-decay * t) * sound))
 

@@ -1,6 +1,7 @@
 """The made set: exact truth, no leak, resumable, the same for the same recipe."""
 
 import json
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -47,21 +48,18 @@ def test_boxes_are_where_the_picture_changes(made: Path) -> None:
     """Beside the boxes nothing moves: the background stands still."""
     clip = read_manifest(made / "manifest.csv").clips[1].path
     truth = read_truth(clip)
-    frames = [frame.image.astype(int) for frame in media.frames(media.probe(clip))]
+    frames = np.stack([frame.image.astype(float) for frame in media.frames(media.probe(clip))])  # (T, h, w, 3)
     assert len(frames) == len(truth.times) == 15
-    background = np.median(np.stack(frames), axis=0)
-    inside, outside = [], []
-    for k, frame in enumerate(frames):
-        mask = np.zeros(frame.shape[:2], bool)
-        for thing in truth.things:
-            if np.isfinite(thing.boxes[k]).all():
-                x, y, width, height = thing.boxes[k].astype(int)
-                mask[max(y - 3, 0) : y + height + 3, max(x - 3, 0) : x + width + 3] = True
-        change = np.abs(frame - background).max(axis=2)
-        inside.extend(change[mask])
-        outside.extend(change[~mask])
-    assert np.mean(np.array(outside) > 40) < 1e-3
-    assert np.mean(np.array(inside) > 40) > 0.02
+    covered = np.zeros(frames.shape[:3], bool)
+    for thing in truth.things:
+        for k in np.flatnonzero(np.isfinite(thing.boxes[:, 0])):
+            x, y, width, height = thing.boxes[k].astype(int)
+            covered[k, max(y - 3, 0) : y + height + 3, max(x - 3, 0) : x + width + 3] = True
+    bare = ~covered.all(axis=0)  # pixels where the background is seen at some time
+    background = np.nanmedian(np.where(covered[..., None], np.nan, frames)[:, bare], axis=0)  # (pixels, 3)
+    change = np.abs(frames[:, bare] - background).max(axis=2)
+    assert np.mean(change[~covered[:, bare]] > 40) < 1e-3
+    assert np.mean(change[covered[:, bare]] > 40) > 0.2
 
 
 def test_events_are_when_the_stem_sounds(made: Path) -> None:
@@ -85,10 +83,10 @@ def test_the_same_recipe_makes_the_same_set_and_goes_on_where_it_ended(made: Pat
         (again / folder).mkdir()
         for name in kept:
             for suffix in suffixes:
-                (again / folder / f"{name}{suffix}").symlink_to(made / folder / f"{name}{suffix}")
+                os.link(made / folder / f"{name}{suffix}", again / folder / f"{name}{suffix}")
     make_set(again, SMALL)
-    assert not (again / "clips" / f"{names[0]}.mp4").is_symlink()
-    assert (again / "clips" / f"{names[1]}.mp4").is_symlink()
+    same = [(again / "clips" / f"{name}.mp4").samefile(made / "clips" / f"{name}.mp4") for name in names]
+    assert same == [False, *[True] * len(kept)]
     for name in (f"truth/{names[0]}.json", f"truth/{names[0]}.flac", "manifest.csv"):
         assert (again / name).read_bytes() == (made / name).read_bytes()
 
@@ -111,7 +109,7 @@ def test_takes_of_one_source_stay_together(data: Path) -> None:
     found = takes.gather(data, seed=0)
     for splits in found.kinds.values():
         sources = [{take.name.split("-")[1] for take in own} for own in splits.values()]
-        assert not (sources[0] & sources[1] or sources[0] & sources[2] or sources[1] & sources[2])
+        assert len(set.union(*sources)) == sum(map(len, sources))
 
 
 def test_classes_are_as_rare_as_the_recipe_says() -> None:
