@@ -16,6 +16,12 @@ _WEAK, _STRONG = 0.1, 0.2  # of a full edge: Canny's thresholds
 # with OpenCV's own, the second.
 _LOWEST_SCORES = (0.3, 0.01)
 _SMALLEST = 1000 / (500 * 375)  # of the picture: EdgeBoxes' 1000 pixels in pictures of the size it was made for
+# What a forest must say of itself.
+_FOREST_TREES = ("childs", "featureIds", "thresholds", "edgeBoundaries", "edgeBins")
+_FOREST_SIZES = (
+    *("stride", "shrinkNumber", "patchSize", "patchInnerSize", "numberOfGradientOrientations"),
+    *("selfsimilarityGridSize", "numberOfTrees", "numberOfTreesToEvaluate"),
+)
 
 
 class EdgeBoxes:
@@ -34,14 +40,14 @@ class EdgeBoxes:
     >>> pictures = np.zeros((1, 120, 160, 3), np.uint8)
     >>> pictures[0, 30:80, 40:110] = (200, 60, 30)
     >>> boxes, of = EdgeBoxes(Settings(boxes=1))(pictures)
-    >>> bool(np.abs(boxes[0] - [40, 30, 70, 50]).max() <= 4), of.tolist()
+    >>> bool(np.abs(boxes[0] - [40, 30, 70, 50]).max() <= 6), of.tolist()
     (True, [0])
     """
 
     def __init__(self, settings: Settings = Settings()) -> None:  # noqa: B008  frozen
         self._cv2 = extra("cv2")
         self._count = settings.boxes
-        self._forest = None if settings.edges == "gradient" else self._read(Path(settings.edges))
+        self._forest: Any = None if settings.edges == "gradient" else self._read(Path(settings.edges))
 
     def __call__(self, pictures: Pictures) -> tuple[Array, Indices]:
         """Boxes (R, 4) x, y, width, height of pictures (T, h, w, 3), RGB, and the picture (R,) that each is in.
@@ -90,12 +96,20 @@ class EdgeBoxes:
     def _read(self, path: Path) -> Any:
         if not path.is_file():
             raise AvfrontError("there is no such structured forest", file=path, remedy="check the path")
+        # OpenCV divides by what it does not find in the file, so it is looked at first.
         try:
-            return self._cv2.ximgproc.createStructuredEdgeDetection(str(path))
-        except self._cv2.error as error:
-            raise AvfrontError(
-                "this is no structured forest for edges", file=path, remedy="give OpenCV's model.yml.gz"
-            ) from error
+            file = self._cv2.FileStorage(str(path), self._cv2.FILE_STORAGE_READ)
+            trees = [
+                file.getNode(name) for name in ("childs", "featureIds", "thresholds", "edgeBoundaries", "edgeBins")
+            ]
+            sizes = [file.getNode("options").getNode(name).real() for name in _FOREST_SIZES]
+            if min(sizes) >= 1 and not any(tree.empty() for tree in trees):
+                return self._cv2.ximgproc.createStructuredEdgeDetection(str(path))
+        except (self._cv2.error, SystemError):
+            pass
+        raise AvfrontError(
+            "this is no structured forest for edges", file=path, remedy="give OpenCV's model.yml.gz, or leave it out"
+        )
 
 
 def in_original(boxes: Array, scale: float, size: tuple[int, int]) -> Array:

@@ -18,6 +18,7 @@ POINTS = 1024  # of the Fourier transform, half overlapping: 64 and 32 ms
 _AT_ONCE = 20 * 10 * log_mel.RATE
 
 Sound = npt.NDArray[np.float32]
+Factors = tuple[Array, Array]  # patterns (513, K) and activations (K, N)
 Spectrogram = npt.NDArray[np.complex64]
 
 
@@ -35,7 +36,7 @@ def waveform(spectra: Spectrogram, length: int) -> Sound:
     return nmfcore.istft(spectra, POINTS, POINTS // 2, length=length)
 
 
-def factorize(sounds: Sequence[Sound], settings: Settings, *, device: str = "auto") -> list[tuple[Array, Array]]:
+def factorize(sounds: Sequence[Sound], settings: Settings, *, device: str = "auto") -> list[Factors]:
     """Patterns (513, K) and activations (K, N) of the magnitudes of each sound, all in one ragged call of nmfcore.
 
     Each sound starts from the same random numbers, so that its result does not depend on what else is in the batch.
@@ -79,7 +80,7 @@ def propose(sound: Sound, patterns: Array, activations: Array) -> tuple[Array, T
     return ncp.reshape(-1, *ncp.shape[2:]), np.tile(times, (K, 1)), np.repeat(np.arange(K), len(times))
 
 
-def _start(V: Array, settings: Settings) -> tuple[Array, Array]:
+def _start(V: Array, settings: Settings) -> Factors:
     """|Gaussian| factors with the mean of V."""
     rng = np.random.default_rng(settings.seed)
     scale = np.float32(np.sqrt(V.mean() / settings.components))

@@ -1,6 +1,7 @@
-"""Log-mel patches exactly as VGGish's own front end makes them (Hershey et al., ICASSP 2017), for many sounds at once."""
+"""Log-mel patches as VGGish's own front end makes them (Hershey et al., ICASSP 2017), of many sounds at once."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,14 +66,14 @@ def mel_matrix() -> Array:
     ((257, 64), True)
     """
     bins = _mel(np.linspace(0, RATE / 2, POINTS // 2 + 1))[:, None]
-    edges = np.linspace(*_mel(np.array([LOWEST, HIGHEST])), BANDS + 2)
+    edges = np.linspace(_mel(LOWEST), _mel(HIGHEST), BANDS + 2)
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     weights = np.maximum(0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
     weights[0] = 0
     return weights.astype(np.float32)
 
 
-def _mel(hertz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _mel(hertz: Any) -> Any:
     """The mel scale of HTK."""
     return 1127.0 * np.log1p(hertz / 700.0)
 

@@ -64,25 +64,26 @@ def read_sound(
         As :func:`read`.
     """
     video, sound = media.needs(info)
+    wanted = np.inf if end is None else end - (begin or 0.0)  # s
     first = round((video.start + (begin or 0.0) - sound.start) * sound.rate)  # the sample at time 0
-    last = first + round((min(longest, np.inf if end is None else end - (begin or 0.0)) + 1 / RATE) * sound.rate)
+    last = first + round(min(wanted, longest) * sound.rate)
     parts, done = [np.zeros(max(0, -first), np.float32)], 0
     for block in media.sound(info):
         parts.append(block[:, max(0, first - done) : max(0, last - done)].mean(axis=0, dtype=np.float32))
         done += block.shape[1]
-        if done >= last:
+        if done > last:
             break
-    samples = np.concatenate(parts)
-    if done <= first or not len(samples):
-        raise AvfrontError(f"the clip begins at {begin} s, where the sound has ended", file=info.path, remedy=_LISTED)
-    if not np.isfinite(samples).all():
-        raise AvfrontError("the sound has values that are no numbers", file=info.path, remedy="export it again")
-    if done >= last and len(samples) > longest * sound.rate:
+    if done > last and wanted > longest:
         raise AvfrontError(
             f"the clip lasts longer than {longest:g} s",
             file=info.path,
             remedy="list it in parts with begin and end, or raise the setting longest",
         )
+    samples = np.concatenate(parts)
+    if done <= first or not len(samples):
+        raise AvfrontError(f"the clip begins at {begin} s, where the sound has ended", file=info.path, remedy=_LISTED)
+    if not np.isfinite(samples).all():
+        raise AvfrontError("the sound has values that are no numbers", file=info.path, remedy="export it again")
     if np.abs(samples).max() < _SILENT:
         raise AvfrontError("the sound is silent", file=info.path, remedy="leave the clip out")
     return audio.resample(samples[None], sound.rate, RATE)[0]
@@ -93,7 +94,7 @@ _LISTED = "correct begin and end in the list of clips"
 
 def _look(info: media.MediaInfo, begin: float, end: float | None, settings: Settings) -> tuple[Pictures, Times]:
     """One picture of each period, from its middle on; that of a shorter clip is its last."""
-    assert info.video is not None  # noqa: S101  media.needs
+    assert info.video is not None
     zero, period = info.video.start + begin, 1 / settings.frame_rate
     kept: list[media.Frame] = []
     spare, due = None, period / 2
