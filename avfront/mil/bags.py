@@ -58,4 +58,4 @@ def log_mean_exp(values: Tensor, mask: Tensor, dim: int = 1) -> Tensor:
     """
     low = values.masked_fill(~mask, torch.finfo(values.dtype).min)
     count = mask.sum(dim)
-    return torch.where(count > 0, torch.logsumexp(low, dim) - count.clamp(min=1).log(), 0.0)
+    return torch.where(count > 0, torch.logsumexp(low, dim) - count.clamp(min=1).to(values.dtype).log(), 0.0)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from avfront.mil.network import Items
+from avfront.features import Features
+from avfront.mil.network import MODALITIES, Items, Variant
 
 Truth = npt.NDArray[np.bool_]
 Drawn = list[tuple[int, int]]  # indices of clips, each with the seed of what is drawn at random of it
@@ -114,3 +115,28 @@ class Balanced(Sequence[Drawn]):
         rng = np.random.default_rng([self._seed, step])
         kinds = rng.choice(len(self._share), self._batch, p=self._share)
         return [(int(rng.choice(self._members[kind])), int(rng.integers(1 << 62))) for kind in kinds]
+
+
+def instances(features: Features, variant: Variant) -> dict[str, Instance]:
+    """The features of a clip as the bags of a variant; TSP come before NCP where both are in one."""
+    audio = [name for name in ("tsp", "ncp") if variant.audio in (name, "both")]
+    found = {
+        "audio": (
+            np.concatenate([getattr(features, name) for name in audio]),
+            np.concatenate([getattr(features, f"{name}_times")[:, 0] for name in audio]),
+        ),
+        "visual": (features.boxes, features.box_times),
+    }
+    return {
+        name: Instance((torch.from_numpy(found[name][0]),), seconds(found[name][1]))
+        for name in MODALITIES[variant.modalities]
+    }
+
+
+def seconds(times: npt.NDArray[np.float64]) -> Tensor:
+    """The whole seconds that times lie in, ≥ 0.
+
+    >>> seconds(np.array([0.0, 0.96, 1.92]))
+    tensor([0, 0, 1])
+    """
+    return torch.from_numpy(np.floor(times).clip(0).astype(np.int64))

@@ -148,7 +148,8 @@ class Head(nn.Module):
         layers = [nn.Linear(size, width), nn.ReLU(), nn.Dropout(variant.dropout)] if variant.hidden else []
         self.adapt = nn.Sequential(*layers)
         self.classify = nn.Linear(width, classes)
-        self.localize = nn.Linear(width, classes) if localizes else None
+        # A bias would be the same for all proposals, and leave their softmax as it is.
+        self.localize = nn.Linear(width, classes, bias=False) if localizes else None
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
         """A and B, (B, P, C) each, of features (B, P, D)."""
