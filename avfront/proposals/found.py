@@ -39,7 +39,8 @@ class Settings:
     longest : float
         Clips beyond this length (s) are refused, as all of a clip is held in memory.
     edges : str
-        ``"gradient"``, or the SHA-256 of the structured forest that finds edges.
+        How edges are found: ``"gradient"``, or the file of a structured forest (OpenCV's ``model.yml.gz``; Dollár and
+        Zitnick, ICCV 2013).
 
     >>> Settings(boxes=0)
     Traceback (most recent call last):
