@@ -1,9 +1,10 @@
 """The network of the weakly supervised system: proposals of a clip in, scores of the clip and of its proposals out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import groupby
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +12,6 @@ from avfront.errors import AvfrontError
 from avfront.mil.bags import Bag, pad
 from avfront.mil.poolings import POOLINGS
 
-Modality = Literal["audio", "visual"]
 MODALITIES = {"audio-visual": ("audio", "visual"), "audio": ("audio",), "visual": ("visual",)}
 AUDIO = ("tsp", "ncp", "both")
 
@@ -133,9 +133,8 @@ class Network(nn.Module):
         return Scored(self.pooling.fuse([(scored[name], bags[name]) for name in scored]), scored)
 
     def _bag(self, name: str, items: Items) -> Bag:
-        # A clip at a time: the pictures of different clips differ in size.
         base = self.bases[name] if name in self.bases else nn.Identity()
-        features = torch.cat([base(*parts) for parts in items.inputs])
+        features = torch.cat([base(*parts) for parts in _joined(items.inputs)])
         return pad(features, torch.cat(list(items.windows)), [len(part) for part in items.windows])
 
 
@@ -155,3 +154,17 @@ class Head(nn.Module):
         """A and B, (B, P, C) each, of features (B, P, D)."""
         z = self.adapt(features)
         return self.classify(z), None if self.localize is None else self.localize(z)
+
+
+def _joined(inputs: Sequence[tuple[Tensor, ...]]) -> Iterator[tuple[Tensor, ...]]:
+    """Clips after one another as if they were one, as far as their pictures are of one size.
+
+    Statistics of a batch, which some base networks learn by, are then those of many clips.
+    """
+    for _, run in groupby(inputs, key=lambda parts: parts[0].shape[1:]):
+        clips = list(run)
+        columns = list(zip(*clips, strict=True))
+        if len(columns) == 3:  # frames, boxes, and which frame each box is in
+            firsts = np.cumsum([0, *map(len, columns[0][:-1])])
+            columns[2] = tuple(which + int(first) for which, first in zip(columns[2], firsts, strict=True))
+        yield tuple(torch.cat(column) for column in columns)
