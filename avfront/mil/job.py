@@ -14,18 +14,21 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from torch import nn
 
 from avfront import metrics
 from avfront.errors import AvfrontError
 from avfront.features import AudioNetwork, VisualNetwork, audio_network, extract_all, visual_network
 from avfront.features.weights import fingerprint
 from avfront.job import Progress
-from avfront.manifest import SPLITS, Clip, Manifest, read_manifest
+from avfront.manifest import SPLITS, Clip, Manifest, Split, read_manifest
 from avfront.mil import parallel
 from avfront.mil.dataset import Examples, Instance, instances
 from avfront.mil.network import MODALITIES, Network, Variant
@@ -36,7 +39,7 @@ from avfront.outputs import Outputs
 from avfront.proposals import Settings, Store, propose
 
 REPORT = "report.json"
-Take = Callable[[int, np.random.Generator | None], dict[str, Instance]]
+Base = TypeVar("Base", AudioNetwork, VisualNetwork)
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,8 @@ class TrainingJob:
         What is drawn of a clip in a step of training a base network.
     finetune : bool
         At last train the base networks together with the heads, at a tenth of the rate of `base_schedule`.
-    settings : Settings
-        How proposals are made.
+    settings : Settings, optional
+        How proposals are made; None is as those that are there already, or the papers'.
     device : {"auto", "cpu", "cuda"}
     force : bool
         Replace a system that is there already.
@@ -76,7 +79,7 @@ class TrainingJob:
     base_schedule: Schedule = field(default_factory=lambda: Schedule(steps=600, interval=25))
     share: Share = field(default_factory=Share)
     finetune: bool = False
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings | None = None
     device: str = "auto"
     force: bool = False
 
@@ -117,7 +120,8 @@ class Training:
             propose(manifest.clips, store, device=job.device, progress=progress)
         parallel.wait()
         self.store = Store(self.folder / "proposals")
-        self.skipped = {clip: reason for clip in manifest.clips if (reason := self.store.skipped.get(clip.key))}
+        reasons = self.store.skipped
+        self.skipped = {clip: reasons[clip.key] for clip in manifest.clips if clip.key in reasons}
         self.clips = {split: [clip for clip in manifest.of(split) if clip.key in self.store] for split in SPLITS}
         for split in SPLITS[:2]:
             if not self.clips[split]:
@@ -129,23 +133,25 @@ class Training:
     def run(self) -> Trained:
         """All stages."""
         job = self.job
-        bases = {name: self._base(name) for name in ("audio", "visual")}
-        with _seeded(job.schedule.seed):
-            network = Network(job.variant, len(self.manifest.classes), {name: base.size for name, base in bases.items()})
-        examples = self._of_features(bases)
-        self._fit(network, examples, job.schedule, "heads", ",".join(map(fingerprint, bases.values())))
+        audio = self._base("audio", audio_network)
+        visual = self._base("visual", visual_network)
+        with seeded(job.schedule.seed):
+            sizes = {"audio": audio.size, "visual": visual.size}
+            network = Network(job.variant, len(self.manifest.classes), sizes)
+        examples = self._of_features(audio, visual)
+        self._fit(network, examples, job.schedule, "heads", fingerprint(audio) + fingerprint(visual))
         if job.finetune:
-            heads, network.bases = network, torch.nn.ModuleDict({name: bases[name] for name in network.heads})
+            stamp = fingerprint(network)
+            both = {"audio": audio, "visual": visual}
+            network.bases = nn.ModuleDict({name: both[name] for name in network.heads})
             examples = self._of_proposals(job.variant)
             slow = replace(job.base_schedule, rate=job.base_schedule.rate / 10)
-            self._fit(network, examples, slow, "finetuning", fingerprint(heads))
-        found = {
-            split: evaluate(network, examples(split), self.device) for split in SPLITS if self.clips[split]
-        }
+            self._fit(network, examples, slow, "finetuning", stamp)
+        found = {split: evaluate(network, examples(split), self.device) for split in SPLITS if self.clips[split]}
+        network.bases = nn.ModuleDict()
         thresholds = metrics.tune_thresholds(self._truth("validation"), found["validation"].scores)
-        network.bases = torch.nn.ModuleDict()
         system = System(
-            self.manifest.classes, thresholds.astype(np.float32), network, dict(bases), dict(job.networks), job.settings
+            self.manifest.classes, thresholds.astype(np.float32), network, audio, visual, self.store.settings
         )
         report = self._report(system, found)
         if parallel.rank() == 0:
@@ -155,10 +161,10 @@ class Training:
             system.save(job.output, force=job.force)
         return Trained(system, report)
 
-    def _base(self, name: str) -> AudioNetwork | VisualNetwork:
+    def _base(self, name: str, make: Callable[[str, Path | None], Base]) -> Base:
         """A base network: as it was given, or trained alone, with heads that are thrown away."""
-        job, make = self.job, audio_network if name == "audio" else visual_network
-        with _seeded(job.base_schedule.seed):
+        job = self.job
+        with seeded(job.base_schedule.seed):
             base = make(job.networks[name], job.weights.get(name))
             if name in job.weights or name not in MODALITIES[job.variant.modalities]:
                 return base.to(self.device)
@@ -168,7 +174,7 @@ class Training:
         return base
 
     def _fit(
-        self, network: Network, examples: Callable[[str], Examples], schedule: Schedule, stage: str, stamp: str = ""
+        self, network: Network, examples: Callable[[Split], Examples], schedule: Schedule, stage: str, stamp: str = ""
     ) -> None:
         fit(
             network,
@@ -181,3 +187,74 @@ class Training:
             name=stage,
             stamp=stamp,
         )
+
+    def _of_features(self, audio: AudioNetwork, visual: VisualNetwork) -> Callable[[Split], Examples]:
+        """Clips of a split by their features, all of which are held in memory."""
+        keys = [clip.key for split in SPLITS for clip in self.clips[split]]
+        if parallel.rank() == 0:  # the others find them done
+            self._extracted(keys, audio, visual)
+        parallel.wait()
+        held = self._extracted(keys, audio, visual)
+        return lambda split: self._examples(split, lambda clip, rng: held[clip.key])
+
+    def _extracted(
+        self, keys: Sequence[str], audio: AudioNetwork, visual: VisualNetwork
+    ) -> dict[str, dict[str, Instance]]:
+        every = extract_all(self.store, keys, audio, visual, progress=self.progress)
+        return {key: instances(features, self.job.variant) for key, features in every}
+
+    def _of_proposals(self, variant: Variant) -> Callable[[Split], Examples]:
+        """Clips of a split by what base networks take; each is read once."""
+        raw = lru_cache(maxsize=None)(lambda key: Raw(self.store.read(key), variant))
+        return lambda split: self._examples(split, lambda clip, rng: raw(clip.key).instances(self.job.share, rng))
+
+    def _examples(
+        self, split: Split, take: Callable[[Clip, np.random.Generator | None], dict[str, Instance]]
+    ) -> Examples:
+        clips = self.clips[split]
+        return Examples(self._truth(split), lambda index, rng: take(clips[index], rng))
+
+    def _truth(self, split: Split) -> npt.NDArray[np.bool_]:
+        return np.array(
+            [[kind in clip.labels for kind in self.manifest.classes] for clip in self.clips[split]], np.bool_
+        )
+
+    def _report(self, system: System, found: dict[Split, Validation]) -> dict[str, Any]:
+        job = self.job
+        settings = {name: asdict(getattr(job, name)) for name in ("variant", "schedule", "base_schedule", "share")}
+        scores = {split: scored(self._truth(split), one.scores, system) for split, one in found.items()}
+        return {
+            "manifest": str(job.manifest),
+            "classes": list(system.classes),
+            "settings": settings | {"networks": job.networks, "finetune": job.finetune},
+            "clips": {split: len(clips) for split, clips in self.clips.items()},
+            "skipped": [{"path": str(clip.path), "reason": reason} for clip, reason in self.skipped.items()],
+            "scores": scores,
+        }
+
+
+def scored(truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32], system: System) -> dict[str, Any]:
+    """How good the scores (L, C) of clips are, as plain values.
+
+    Returns
+    -------
+    dict
+        ``f1``, ``precision``, ``recall`` (micro averages at the system's thresholds), ``map``, ``accuracy``, and
+        ``f1_of_class``.
+    """
+    said = scores > system.thresholds
+    per_class = metrics.f_score(truth, said, per_class=True).f1
+    return {
+        **{name: float(value) for name, value in vars(metrics.f_score(truth, said)).items()},
+        "map": metrics.mean_average_precision(truth, scores),
+        "accuracy": metrics.accuracy(truth, scores),
+        "f1_of_class": {kind: float(value) for kind, value in zip(system.classes, per_class, strict=True)},
+    }
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Weights that are made here are the same each time; the generator outside is left as it is."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -9,9 +9,8 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +20,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from avfront.errors import AvfrontError
-from avfront.features import Features, audio_network, extract, visual_network
+from avfront.features import AudioNetwork, Features, VisualNetwork, audio_network, extract, visual_network
 from avfront.mil.dataset import collate, instances
-from avfront.mil.network import MODALITIES, Network, Variant
+from avfront.mil.network import Network, Variant
 from avfront.outputs import Outputs
 from avfront.proposals import Proposals, Settings
 
@@ -91,17 +90,15 @@ class System(Classifier):
     ----------
     network : Network
         Heads over features.
-    bases : dict of modality to module
-        The networks that make the features.
-    names : dict of modality to str
-        Which of the known networks those are.
+    audio, visual : base networks
+        Which make the features.
     """
 
     classes: tuple[str, ...]
     thresholds: Array
     network: Network
-    bases: dict[str, nn.Module]
-    names: dict[str, str]
+    audio: AudioNetwork
+    visual: VisualNetwork
     settings: Settings = field(default_factory=Settings)
 
     def score(self, features: Features) -> Scores:
@@ -117,7 +114,7 @@ class System(Classifier):
         return Scores(found.clips[0].cpu().numpy(), proposals.get("visual", none), audio[:segments], audio[segments:])
 
     def predict(self, proposals: Proposals) -> Scores:
-        return self.score(extract(proposals, self.bases["audio"], self.bases["visual"]))
+        return self.score(extract(proposals, self.audio, self.visual))
 
     def save(self, folder: Path, *, force: bool = False) -> None:
         """Write the files of the system, both or none of them.
@@ -132,18 +129,13 @@ class System(Classifier):
             "classes": self.classes,
             "thresholds": [float(value) for value in self.thresholds],
             "variant": asdict(self.network.variant),
-            "networks": self.names,
+            "networks": {"audio": self.audio.name, "visual": self.visual.name},
             "proposals": asdict(self.settings),
         }
         with Outputs(folder, FILES, force=force) as outputs:
             outputs.path(FILES[0]).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            save_file(
-                {
-                    name: value.contiguous().cpu()
-                    for name, value in _modules(self.network, self.bases).state_dict().items()
-                },
-                outputs.path(FILES[1]),
-            )
+            weights = _whole(self.network, self.audio, self.visual).state_dict()
+            save_file({name: value.cpu().contiguous() for name, value in weights.items()}, outputs.path(FILES[1]))
             outputs.commit()
 
     @classmethod
@@ -167,19 +159,17 @@ class System(Classifier):
                 )
             classes, names = tuple(map(str, about["classes"])), dict(about["networks"])
             variant, settings = Variant(**about["variant"]), Settings(**about["proposals"])
-            bases: dict[str, Any] = {
-                "audio": audio_network(names["audio"]),
-                "visual": visual_network(names["visual"]),
-            }
-            network = Network(variant, len(classes), {name: base.size for name, base in bases.items()})
-            _modules(network, bases).load_state_dict(load_file(paths[1]))
+            audio, visual = audio_network(names["audio"]), visual_network(names["visual"])
+            network = Network(variant, len(classes), {"audio": audio.size, "visual": visual.size})
+            whole = _whole(network, audio, visual)
+            whole.load_state_dict(load_file(paths[1]))
             thresholds = np.array(about["thresholds"], np.float32)
             if thresholds.shape != (len(classes),):
                 raise ValueError("one threshold for each class")
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise AvfrontError("the trained system is damaged", file=folder, remedy=remedy) from error
-        network.to(device).eval()
-        return cls(classes, thresholds, network, {k: b.to(device).eval() for k, b in bases.items()}, names, settings)
+        whole.to(device).eval()
+        return cls(classes, thresholds, network, audio, visual, settings)
 
 
 @dataclass(eq=False)
@@ -230,5 +220,5 @@ def added(scores: Sequence[Scores]) -> Scores:
     )
 
 
-def _modules(network: Network, bases: dict[str, nn.Module]) -> nn.Module:
-    return nn.ModuleDict({"heads": network, **bases})
+def _whole(network: Network, audio: AudioNetwork, visual: VisualNetwork) -> nn.Module:
+    return nn.ModuleDict({"heads": network, "audio": audio, "visual": visual})

@@ -99,6 +99,7 @@ def fit(
     device: torch.device | None = None,
     progress: Progress = lambda stage, share: None,
     name: str = "training",
+    stamp: str = "",
 ) -> None:
     """Train a network in place; it is left with the weights that had the best mean average precision on `validation`.
 
@@ -117,13 +118,15 @@ def fit(
         Where to compute; the CPU by default.
     progress : callable
         Told of `name` with the loss, and the share of the steps that are done.
+    stamp : str
+        Stands for what else the run depends on: one that was begun with another stamp is not taken up.
 
     Raises
     ------
     AvfrontError
         If the folder holds a run with other settings, or the loss is no number any more.
     """
-    run = Run(network, schedule, device or torch.device("cpu"), folder)
+    run = Run(network, schedule, device or torch.device("cpu"), folder, stamp)
     with run, torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []):
         draws = Balanced(train.truth, schedule.steps, schedule.batch, presence=schedule.presence, seed=schedule.seed)
         own = (draws[step][parallel.rank() :: parallel.count()] for step in range(run.standing.step, schedule.steps))
@@ -161,9 +164,12 @@ class Run:
     schedule : Schedule
     device : torch.device
     folder : Path
+    stamp : str
     """
 
-    def __init__(self, network: Network, schedule: Schedule, device: torch.device, folder: Path) -> None:
+    def __init__(
+        self, network: Network, schedule: Schedule, device: torch.device, folder: Path, stamp: str = ""
+    ) -> None:
         self.device = device
         self._network, self._schedule, self._folder = network.to(device), schedule, folder
         self._trained: Any = parallel.wrapped(network)
@@ -172,7 +178,7 @@ class Run:
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._mixed)
         # What may differ between the parts of one run is left out.
         settings = asdict(schedule) | {"workers": None, "accumulate": None}
-        self._stamp = repr((asdict(network.variant), settings, sorted(network.state_dict())))
+        self._stamp = repr((asdict(network.variant), settings, sorted(network.state_dict()), stamp))
         folder.mkdir(parents=True, exist_ok=True)
         found = checkpoint.load(folder, self._stamp)
         self.standing = found or checkpoint.Standing(best=copy.deepcopy(_on_cpu(network.state_dict())))
