@@ -33,19 +33,31 @@ class Half(NamedTuple):
 
     Attributes:
         table: the problems.
-        V: their matrices, flat.
+        V: their matrices, flat; or, for sparse ones, a :class:`nmfcore.compressed.Compressed`.
         Wt: the factor that stays.
         H: the factor that is updated in place.
+        beta: the divergence.
+        floor: the least Λ of each problem; where β ≤ 0 makes the divergence infinite at zero, of V too.
         weights: of the entries of V, or None.
         last: H as it was a sweep ago, laid out like H; needed, and kept, where there is momentum.
     """
 
     table: Table
-    V: Array
+    V: Any
     Wt: Array
     H: Array
+    beta: float
+    floor: NDArray[np.float64]
     weights: Array | None = None
     last: Array | None = None
+
+    def views(self) -> Iterator[tuple[Array, Array, Array]]:
+        """V (F, N), Wt (K, F) and H (K, N) of each problem."""
+        return views(self.table, self.V, self.Wt, self.H)
+
+    def only(self, problems: list[int]) -> "Half":
+        """The half of these problems alone."""
+        return self._replace(table=self.table[problems], floor=self.floor[problems])
 
 
 def offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -79,10 +79,13 @@ void need(bool condition, const char *message) {
     if (!condition) throw nb::value_error(message);
 }
 
+// Half of a sweep, as nmfcore.layout.Half has it; H may be one to write or one to read.
+template <typename T, typename H>
+using Half = std::tuple<Table, In<T>, In<T>, H, double, In<double>, std::optional<In<T>>, std::optional<Out<T>>>;
+
 // The table's problems must lie within the buffers: nothing outside is read or written, whatever Python passes.
-template <typename T>
-FactorJob<T> job_of(const Table &table, const In<T> &V, const In<T> &Wt, size_t h_size, double beta, const In<double> &floor,
-                    const std::optional<In<T>> &weights) {
+template <typename T, typename HALF> FactorJob<T> job_of(const HALF &half) {
+    const auto &[table, V, Wt, H, beta, floor, weights, last] = half;
     need(table.shape(1) == sizeof(Problem) / sizeof(int64_t), "table must have nine columns");
     need(floor.size() == table.shape(0), "floor must have one value per problem");
     FactorJob<T> job{};
@@ -93,11 +96,12 @@ FactorJob<T> job_of(const Table &table, const In<T> &V, const In<T> &Wt, size_t 
         need(p.F > 0 && p.N > 0 && p.K > 0 && p.k0 >= 0 && p.k0 <= p.k1 && p.k1 <= p.K, "table has an impossible shape");
         need(p.v_at >= 0 && p.v_at + p.F * p.N <= int64_t(V.size()), "a problem lies outside V");
         need(p.w_at >= 0 && p.w_at + p.F * p.K <= int64_t(Wt.size()), "a problem lies outside Wt");
-        need(p.h_at >= 0 && p.h_at + p.K * p.N <= int64_t(h_size), "a problem lies outside H");
+        need(p.h_at >= 0 && p.h_at + p.K * p.N <= int64_t(H.size()), "a problem lies outside H");
     }
     if (weights) need(weights->size() == V.size(), "weights must be as large as V");
     job.V = V.data();
     job.Wt = Wt.data();
+    job.H = const_cast<T *>(H.data());  // one to read is never written
     job.weights = weights ? weights->data() : nullptr;
     job.floor = floor.data();
     job.beta = beta;
@@ -125,16 +129,14 @@ template <typename T> void run_sweeps(std::vector<FactorJob<T>> &halves, int64_t
 }
 
 template <typename T>
-void update(Table table, In<T> V, In<T> Wt, Out<T> H, double beta, In<double> floor, double exponent,
-            std::optional<In<T>> weights, std::optional<In<T>> add_neg, std::optional<In<T>> add_pos) {
-    FactorJob<T> job = job_of<T>(table, V, Wt, H.size(), beta, floor, weights);
+void update(const Half<T, Out<T>> &half, double exponent, std::optional<In<T>> add_neg, std::optional<In<T>> add_pos) {
+    FactorJob<T> job = job_of<T>(half);
     for (const auto *add : {&add_neg, &add_pos})
         if (*add)
             for (int64_t b = 0; b < job.count; ++b) {
                 const Problem &p = job.problems[b];
                 need(p.row_at >= 0 && p.row_at + p.K <= int64_t((*add)->size()), "a problem lies outside add_neg or add_pos");
             }
-    job.H = H.data();
     job.exponent = exponent;
     job.add_neg = add_neg ? add_neg->data() : nullptr;
     job.add_pos = add_pos ? add_pos->data() : nullptr;
@@ -143,22 +145,18 @@ void update(Table table, In<T> V, In<T> Wt, Out<T> H, double beta, In<double> fl
     run_sweeps(one, 1);
 }
 
-// Half of a sweep, as nmfcore.layout.Half has it.
-template <typename T>
-using Half = std::tuple<Table, In<T>, In<T>, Out<T>, std::optional<In<T>>, std::optional<Out<T>>>;
 using Momentum = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 template <typename T>
-void sweeps(int64_t n, const std::vector<Half<T>> &halves, double beta, In<double> floor, double exponent,
-            std::optional<Momentum> momentum) {
+void sweeps(int64_t n, const std::vector<Half<T, Out<T>>> &halves, double exponent, std::optional<Momentum> momentum) {
     std::vector<FactorJob<T>> jobs;
-    for (const auto &[table, V, Wt, H, weights, last] : halves) {
-        jobs.push_back(job_of<T>(table, V, Wt, H.size(), beta, floor, weights));
-        jobs.back().H = H.data();
+    for (const auto &half : halves) {
+        jobs.push_back(job_of<T>(half));
         jobs.back().exponent = exponent;
         need(!jobs.back().weights == !jobs[0].weights, "the halves must both have weights, or neither");
         if (!momentum) continue;
-        need(last && last->size() == H.size(), "with momentum, last must be as large as H");
+        const auto &last = std::get<7>(half);
+        need(last && last->size() == std::get<3>(half).size(), "with momentum, last must be as large as H");
         need(int64_t(momentum->shape(0)) == n && int64_t(momentum->shape(1)) == jobs[0].count, "momentum must be (n, problems)");
         jobs.back().last = last->data();
         jobs.back().momentum = momentum->data();
@@ -168,12 +166,9 @@ void sweeps(int64_t n, const std::vector<Half<T>> &halves, double beta, In<doubl
     run_sweeps(jobs, n);
 }
 
-template <typename T>
-void split_gradient(Table table, In<T> V, In<T> Wt, In<T> H, double beta, In<double> floor, std::optional<In<T>> weights,
-                    Out<T> neg, Out<T> pos) {
-    FactorJob<T> job = job_of<T>(table, V, Wt, H.size(), beta, floor, weights);
-    need(neg.size() == H.size() && pos.size() == H.size(), "neg and pos must be as large as H");
-    job.H = const_cast<T *>(H.data());  // read only: neg and pos are set
+template <typename T> void split_gradient(const Half<T, In<T>> &half, Out<T> neg, Out<T> pos) {
+    FactorJob<T> job = job_of<T>(half);
+    need(neg.size() == std::get<3>(half).size() && pos.size() == neg.size(), "neg and pos must be as large as H");
     job.neg = neg.data();
     job.pos = pos.data();
     nb::gil_scoped_release release;
@@ -181,12 +176,9 @@ void split_gradient(Table table, In<T> V, In<T> Wt, In<T> H, double beta, In<dou
     run_sweeps(one, 1);
 }
 
-template <typename T>
-void divergence(Table table, In<T> V, In<T> Wt, In<T> H, double beta, In<double> floor, std::optional<In<T>> weights,
-                Out<double> values) {
-    FactorJob<T> job = job_of<T>(table, V, Wt, H.size(), beta, floor, weights);
+template <typename T> void divergence(const Half<T, In<T>> &half, Out<double> values) {
+    FactorJob<T> job = job_of<T>(half);
     need(int64_t(values.size()) == job.count, "values must have one entry per problem");
-    job.H = const_cast<T *>(H.data());
     nb::gil_scoped_release release;
     const std::vector<int64_t> order = largest_first(job.problems, job.count);
     job.order = order.data();
@@ -360,17 +352,12 @@ double sparse(In<int64_t> starts, In<int32_t> rows, In<T> values, Matrix<const T
 template <typename T> void define(nb::module_ &m) {
     using namespace nb::literals;
     // noconvert: an array of the wrong kind must fail, not be copied silently.
-    m.def("update", &update<T>, nb::arg("table").noconvert(), nb::arg("V").noconvert(), nb::arg("Wt").noconvert(),
-          nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(), "exponent"_a,
-          nb::arg("weights").noconvert().none(), nb::arg("add_neg").noconvert().none(), nb::arg("add_pos").noconvert().none());
-    m.def("sweeps", &sweeps<T>, "n"_a, nb::arg("halves").noconvert(), "beta"_a, nb::arg("floor").noconvert(),
-          "exponent"_a, nb::arg("momentum").noconvert().none());
-    m.def("split_gradient", &split_gradient<T>, nb::arg("table").noconvert(), nb::arg("V").noconvert(),
-          nb::arg("Wt").noconvert(), nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(),
-          nb::arg("weights").noconvert().none(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert());
-    m.def("divergence", &divergence<T>, nb::arg("table").noconvert(), nb::arg("V").noconvert(), nb::arg("Wt").noconvert(),
-          nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(), nb::arg("weights").noconvert().none(),
-          nb::arg("values").noconvert());
+    m.def("update", &update<T>, nb::arg("half").noconvert(), "exponent"_a, nb::arg("add_neg").noconvert().none(),
+          nb::arg("add_pos").noconvert().none());
+    m.def("sweeps", &sweeps<T>, "n"_a, nb::arg("halves").noconvert(), "exponent"_a, nb::arg("momentum").noconvert().none());
+    m.def("split_gradient", &split_gradient<T>, nb::arg("half").noconvert(), nb::arg("neg").noconvert(),
+          nb::arg("pos").noconvert());
+    m.def("divergence", &divergence<T>, nb::arg("half").noconvert(), nb::arg("values").noconvert());
     m.def("spatial_step", &spatial_step<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(), nb::arg("R").noconvert(),
           nb::arg("R_new").noconvert(), nb::arg("psi").noconvert().none(), "keep_v"_a);
     m.def("spatial_gradient", &spatial_gradient<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(),

@@ -12,7 +12,24 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class UnitSum:
+class _Constraint:
+    """A penalty that costs nothing and adds nothing: it acts by what it does to the factor."""
+
+    factor: str = "W"
+
+    def __post_init__(self) -> None:
+        if self.factor not in ("W", "H"):
+            raise ValueError(f"factor={self.factor!r} must be 'W' or 'H'.")
+
+    def split(self, H: Array) -> tuple[None, None]:
+        return None, None
+
+    def value(self, H: Array) -> float:
+        return 0.0
+
+
+@dataclass(frozen=True)
+class UnitSum(_Constraint):
     """Every pattern (column of W) sums to one: penalties on H then mean what they say.
 
     For β = 1 without weights the multiplicative update followed by a division by the sum is the exact minimiser of
@@ -21,17 +38,6 @@ class UnitSum:
     >>> UnitSum().value(np.ones((2, 3)))
     0.0
     """
-
-    factor: str = "W"
-
-    def __post_init__(self) -> None:
-        _check(self.factor)
-
-    def split(self, H: Array) -> tuple[None, None]:
-        return None, None
-
-    def value(self, H: Array) -> float:
-        return 0.0
 
     def start(self, problem: int, count: int, Wt: Array, H: Array, engine: Backend) -> "UnitSum":
         _rescale(self.factor, Wt, H, _sums)
@@ -42,7 +48,7 @@ class UnitSum:
 
 
 @dataclass(frozen=True)
-class UnitNorm:
+class UnitNorm(_Constraint):
     """Every pattern (column of W) has unit ℓ2 norm.
 
     The gradient is that of the objective as a function of the normalised pattern: Eggert and Körner, IJCNN 2004; Le
@@ -52,17 +58,7 @@ class UnitNorm:
     0.0
     """
 
-    factor: str = "W"
     fused: Constrains | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        _check(self.factor)
-
-    def split(self, H: Array) -> tuple[None, None]:
-        return None, None
-
-    def value(self, H: Array) -> float:
-        return 0.0
 
     def start(self, problem: int, count: int, Wt: Array, H: Array, engine: Backend) -> "UnitNorm":
         _rescale(self.factor, Wt, H, _norms)
@@ -104,8 +100,3 @@ def _rescale(factor: str, Wt: Array, H: Array, size_of: Any) -> None:
     size = _nonzero(size_of(one))
     one /= size
     other *= size
-
-
-def _check(factor: str) -> None:
-    if factor not in ("W", "H"):
-        raise ValueError(f"factor={factor!r} must be 'W' or 'H'.")
