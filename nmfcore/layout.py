@@ -28,6 +28,21 @@ Array = NDArray[Any]
 Table = NDArray[np.int64]
 
 
+class Ending(NamedTuple):
+    """What follows the update of H in one problem, where a backend does it inside its sweeps.
+
+    Attributes:
+        kind: "unit sum", "unit norm", "coupling" or "regression": :class:`nmfcore.penalties.UnitSum`, `UnitNorm` with
+            exponent 1, `Coupling` for β = 1 and ℓ1, `Regression` for β ≠ 2.
+        coupling: the target (K, N) and α (K,), in float64, and the smoothness.
+        regression: the signals M (C, N) and the unknowns A (K, C), which are updated in place; λ and μ.
+    """
+
+    kind: str
+    coupling: tuple[Array, Array, float] | None = None
+    regression: tuple[Array, Array, float, float] | None = None
+
+
 class Half(NamedTuple):
     """Half of a sweep: the problems whose H is to be updated. For the update of W, the transposed problems.
 
@@ -40,6 +55,8 @@ class Half(NamedTuple):
         floor: the least Λ of each problem; where β ≤ 0 makes the divergence infinite at zero, of V too.
         weights: of the entries of V, or None.
         last: H as it was a sweep ago, laid out like H; needed, and kept, where there is momentum.
+        endings: what follows each update within sweeps, of one kind in all problems; for backends that
+            say so (:attr:`nmfcore.backends.base.FactorUpdates.fuses_endings`).
     """
 
     table: Table
@@ -50,6 +67,7 @@ class Half(NamedTuple):
     floor: NDArray[np.float64]
     weights: Array | None = None
     last: Array | None = None
+    endings: Sequence[Ending] | None = None
 
     def views(self) -> Iterator[tuple[Array, Array, Array]]:
         """V (F, N), Wt (K, F) and H (K, N) of each problem."""

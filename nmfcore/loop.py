@@ -89,8 +89,10 @@ class Loop:
         """Multiplicative updates; none is settled before a check."""
         options, halves = self.options, self._halves()
         momentum = None if self.speed is None else self.speed.momentum(steps, self.active)
-        if self.busy and not options.normalize and not any(side.interrupts for side in self.busy):
-            self.engine.sweeps(steps, halves, options.gamma, momentum)
+        fused = [side.fused(half, options.gamma) for side, half in zip(self.busy, halves, strict=True)]
+        whole = [half for half in fused if half is not None]
+        if whole and len(whole) == len(halves) and not options.normalize:
+            self.engine.sweeps(steps, whole, options.gamma, momentum)
         else:
             for step in range(steps):
                 for side, half in zip(self.busy, halves, strict=True):

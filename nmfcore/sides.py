@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nmfcore import layout
 from nmfcore.backends.sparse import Sparse
 from nmfcore.layout import H_AT, K0, K1, ROW_AT, Array, Half, K, N, Table
-from nmfcore.penalties import L1, L2, Divergent, Exact, Learning, Penalty, Started
+from nmfcore.penalties import L1, L2, Divergent, Exact, Fusible, Learning, Penalty, Started
 from nmfcore.problems import Data, Factors
 
 
@@ -54,16 +54,26 @@ class Side:
         self.problems, self.active = active, self.table[active]
         self.floor = floor[active]
 
-    @property
-    def interrupts(self) -> bool:
-        """Whether something has to be done between two updates."""
-        return bool(any(self.penalties) or self.kept)
-
     def half(self, factors: Factors, beta: float, last: tuple[Array, Array] | None) -> Half:
         """The update of the factor as half of a sweep; `last` are both factors of a sweep ago, for momentum."""
         moves, stays = (factors.H, factors.Wt) if self.factor == "H" else (factors.Wt, factors.H)
         before = None if last is None else last[1 if self.factor == "H" else 0]
         return Half(self.active, self.V, stays, moves, beta, self.floor, self.weights, before)
+
+    def fused(self, half: Half, gamma: float) -> Half | None:
+        """The half with all that its updates need besides, for sweeps without interruption; None where they need more.
+
+        Penalties are left to the sweeps where each problem has one, the kernels know it, and all rows are free.
+        """
+        if not any(self.penalties):
+            return None if self.kept else half
+        single = [self.penalties[b][0] for b in self.problems.tolist() if len(self.penalties[b]) == 1]
+        known = [one.ending(half.beta, gamma) for one in single if isinstance(one, Fusible)]
+        endings = [one for one in known if one is not None]
+        free = all(mask.all() for mask in self.free)
+        if not self.engine.fuses_endings or not free or len(endings) < len(self.problems):
+            return None
+        return half._replace(endings=endings)
 
     def update(self, half: Half, gamma: float) -> None:
         """One multiplicative update of the factor, with its penalties."""

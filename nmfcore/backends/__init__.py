@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from nmfcore.backends import cuda
-from nmfcore.backends.base import Backend, Constrains
+from nmfcore.backends.base import Backend
 from nmfcore.layout import on_device
 
-__all__ = ["Backend", "Constrains", "available", "for_job", "get"]
+__all__ = ["Backend", "available", "for_job", "get"]
 
 PREFERENCE = ("native", "jit", "reference")
 _warned = False

@@ -5,7 +5,7 @@ Buffers are flat and C-contiguous, and a table says where each problem lies: :mo
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ class FactorUpdates(ABC):
 
     name: str
     xp: Any = np  # numpy or cupy: where the arrays lie, and what else is done to them
+    fuses_endings = False  # whether `sweeps` does what follows an update: Half.endings
 
     @abstractmethod
     def split_gradient(self, half: Half) -> tuple[Array, Array]:
@@ -118,14 +119,3 @@ class Around(FactorUpdates):
 
     def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
         return float(self.engine.coordinate_sweep(H, gram, cross, inverse, order))
-
-
-@runtime_checkable
-class Constrains(Protocol):
-    """What a backend may have besides: fused forms of exact updates whose formulas are those of the penalties."""
-
-    def couple(self, H: Array, neg: Array, pos: Array, target: Array, alpha: Array, smoothness: float) -> None:
-        """The update of :class:`nmfcore.penalties.Coupling` for β = 1 and ℓ1: H (K, N) in place, target, α (K,)."""
-
-    def unit_norm(self, H: Array, neg: Array, pos: Array) -> None:
-        """The update of :class:`nmfcore.penalties.UnitNorm` with exponent 1: H (K, N) in place."""

@@ -18,6 +18,7 @@ class Native(Backend):
     """Fused C++ kernels, with the instruction set chosen at run time; see :class:`nmfcore.backends.Backend`."""
 
     name = "native"
+    fuses_endings = True
 
     def split_gradient(self, half: Half) -> tuple[Array, Array]:
         if _better_by_blas(half):
@@ -57,12 +58,6 @@ class Native(Backend):
     def sparse_divergence(self, v: Any, wt: Array, h: Array, floor: float) -> float:
         return float(_native.sparse(*_compressed(v), wt, h, floor, True, None))
 
-    def couple(self, H: Array, neg: Array, pos: Array, target: Array, alpha: Array, smoothness: float) -> None:
-        _native.couple(H, neg, pos, target, alpha, smoothness)
-
-    def unit_norm(self, H: Array, neg: Array, pos: Array) -> None:
-        _native.unit_norm(H, neg, pos)
-
     def spatial_step(
         self, X: Array, v: Array, R: Covariances, psi: Array | None = None, keep_v: bool = False
     ) -> tuple[Covariances, float]:
@@ -90,7 +85,8 @@ class Native(Backend):
 
 
 def _better_by_blas(half: Half) -> bool:
-    return half.beta == 2 and half.weights is None and int(half.table[:, K].max(initial=0)) > BLAS_RANK
+    plain = half.beta == 2 and half.weights is None and half.endings is None
+    return plain and int(half.table[:, K].max(initial=0)) > BLAS_RANK
 
 
 def _compressed(v: Any) -> tuple[Array, Array, Array]:

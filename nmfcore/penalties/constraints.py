@@ -1,12 +1,13 @@
 """Constraints on the scale of patterns: columns of W that sum to one, or have unit norm."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.backends import Backend, Constrains
+from nmfcore.backends import Backend
+from nmfcore.layout import Ending
 
 Array = NDArray[Any]
 
@@ -46,6 +47,9 @@ class UnitSum(_Constraint):
     def advance(self, H: Array) -> None:
         H /= _nonzero(_sums(H))
 
+    def ending(self, beta: float, exponent: float) -> Ending | None:
+        return Ending("unit sum")
+
 
 @dataclass(frozen=True)
 class UnitNorm(_Constraint):
@@ -58,19 +62,17 @@ class UnitNorm(_Constraint):
     0.0
     """
 
-    fused: Constrains | None = field(default=None, repr=False)
-
     def start(self, problem: int, count: int, Wt: Array, H: Array, engine: Backend) -> "UnitNorm":
         _rescale(self.factor, Wt, H, _norms)
-        return replace(self, fused=engine if isinstance(engine, Constrains) else None)
+        return self
 
     def update(self, H: Array, neg: Array, pos: Array, beta: float, exponent: float) -> None:
-        if exponent == 1 and self.fused is not None:
-            self.fused.unit_norm(H, neg, pos)
-            return
         along_neg, along_pos = ((H * part).sum(1, keepdims=True) for part in (neg, pos))
         H *= quotient(neg + H * along_pos, pos + H * along_neg) ** exponent
         H /= _nonzero(_norms(H))
+
+    def ending(self, beta: float, exponent: float) -> Ending | None:
+        return Ending("unit norm") if exponent == 1 else None
 
 
 def quotient(above: Array, below: Array) -> Array:
