@@ -100,9 +100,10 @@ class OnlineDictionary:
             self._sums = DecayingSums(zeros, zeros, self._gamma)
         # Levels far from one would leave the range of powers of Λ; the sums are of the level of V^β in any case.
         shift = -int(np.frexp(peak)[1])
-        batch = MiniBatch(np.ldexp(V, shift), self.beta, self._backend, self._device)
+        V = np.ldexp(V, shift)
+        batch = MiniBatch(V, self.beta, self._backend, self._device)
         Wt = self._Wt.astype(batch.dtype)
-        H = np.broadcast_to(np.ldexp(V, shift).sum(0) / len(Wt), (len(Wt), V.shape[1])).astype(batch.dtype)
+        H = np.tile(V.sum(0) / len(Wt), (len(Wt), 1)).astype(batch.dtype)
         there = [layout.placed(one, batch.engine.xp) for one in (Wt, H)]
         batch.engine.sweeps(self.n_inner, [batch.half(*there)], self._gamma)
         level = float(np.exp2(-shift * self.beta))  # so that loud recordings weigh as in the sum of all divergences
