@@ -21,6 +21,7 @@ from avfront.errors import AvfrontError
 Image = npt.NDArray[np.uint8]  # (height, width, 3), BGR as OpenCV has it, or (height, width) in grey
 Samples = npt.NDArray[np.float32]  # (I, T)
 
+_EXTRAS = {"av": "video", "mil": "the audio-visual system"}
 # What the sample descriptions of protected MP4 files are called (Common Encryption and FairPlay).
 _PROTECTED = frozenset({"encv", "enca", "drmi", "drms", "p608"})
 # A stream that ends earlier than this share of its promised length was cut off.
@@ -30,8 +31,8 @@ _HOLE_SECONDS = 0.02
 _SOUND_RATE = 48000  # Hz, of written streams: every AAC decoder knows it
 
 
-def extra(module: str) -> Any:
-    """The module of that name, for what the extra ``av`` installs.
+def extra(module: str, name: str = "av") -> Any:
+    """The module, for what the extra ``av`` (or `name`) installs.
 
     >>> extra("av").__name__
     'av'
@@ -40,7 +41,8 @@ def extra(module: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise AvfrontError(
-            f"video needs the package {module}, which is not installed", remedy="pip install 'nmfcore[av]'"
+            f"{_EXTRAS[name]} needs the package {module}, which is not installed",
+            remedy=f"pip install 'nmfcore[{name}]'",
         ) from error
 
 

@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 _STAGES = {
     "room": "simulating the room",
+    "film": "making the film",
     "read": "reading",
     "motion": "following what moves",
     "dictionary": "learning from the examples",
