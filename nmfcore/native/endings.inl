@@ -4,95 +4,104 @@
 // formulas these kernels follow. Included inside the variant's namespace, before factor.inl.
 // A row belongs to one thread: the result does not depend on their number.
 
-template <typename A> NMF_INLINE void exchange(A *a, A *b) {
-    const A kept = *a;
-    *a = *b;
-    *b = kept;
-}
-
 struct Weighted {
     double value, weight;
 };
 
-// The least value whose weights, with those of all smaller values, reach half of the total: quickselect, in place.
-NMF_INLINE double weighted_median(Weighted *x, int64_t n, double total) {
-    double below = 0;  // weights that were found to lie under the range [lo, hi)
-    int64_t lo = 0, hi = n;
-    while (hi - lo > 1) {
-        const double a = x[lo].value, b = x[lo + (hi - lo) / 2].value, c = x[hi - 1].value;
+// The least value whose weights, with those of all smaller values, reach half of the total: quickselect. What is smaller
+// and what is larger than the pivot is copied without a branch, since none could be foretold; `x` and `other` have room
+// for 2n each.
+NMF_INLINE double weighted_median(Weighted *x, Weighted *other, int64_t n, double total) {
+    const int64_t room = n;
+    double below = 0;  // weights that were found to lie under the values that are left
+    while (n > 1) {
+        const double a = x[0].value, b = x[n / 2].value, c = x[n - 1].value;
         const double pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
-        int64_t less = lo, at = lo, more = hi;  // [lo, less) < pivot, [less, at) = pivot, [more, hi) > pivot
+        int64_t less = 0, more = 0;
         double weight_less = 0, weight_same = 0;
-        while (at < more) {
-            if (x[at].value < pivot) {
-                weight_less += x[at].weight;
-                exchange(x + less++, x + at++);
-            } else if (x[at].value > pivot) {
-                exchange(x + at, x + --more);
-            } else {
-                weight_same += x[at++].weight;
-            }
+        for (int64_t i = 0; i < n; ++i) {
+            const Weighted one = x[i];
+            other[less] = other[room + more] = one;
+            less += one.value < pivot;
+            more += one.value > pivot;
+            weight_less += one.value < pivot ? one.weight : 0;
+            weight_same += one.value == pivot ? one.weight : 0;
         }
+        Weighted *rest = other;
         if (below + weight_less >= total / 2) {
-            hi = less;
-        } else if (below + weight_less + weight_same >= total / 2 || more == hi) {
+            n = less;
+        } else if (below + weight_less + weight_same >= total / 2 || more == 0) {
             return pivot;
         } else {
             below += weight_less + weight_same;
-            lo = more;
+            rest = other + room;
+            n = more;
         }
+        __builtin_memcpy(x, rest, size_t(n) * sizeof(Weighted));
     }
-    return n ? x[lo].value : 0;
+    return room ? x[0].value : 0;
 }
 
 // The positive root of a h + c − b / h; infinity where there is none.
-NMF_INLINE double positive_root(double a, double c, double b) {
-    const double spread = __builtin_sqrt(c * c + 4 * a * b);
-    const double root = (c > 0 ? 2 * b : spread - c) / (c > 0 ? spread + c : 2 * a);
-    return a == 0 && c <= 0 ? __builtin_inf() : root;
+NMF_INLINE Vec<double> positive_root(Vec<double> a, Vec<double> c, Vec<double> b) {
+    const Vec<double> spread = vsqrt(c * c + 4.0 * a * b);
+    const auto right = c > 0.0;
+    const Vec<double> root = (right ? 2.0 * b : spread - c) / (right ? spread + c : 2.0 * a);
+    return (a == 0.0) & (c <= 0.0) ? splat(__builtin_inf()) : root;
+}
+
+// The first n numbers as doubles, the others zero.
+template <typename T> NMF_INLINE Vec<double> widened(const T *from, int n) {
+    typedef T Narrow __attribute__((vector_size(Simd<double>::lanes * sizeof(T))));
+    Narrow x{};
+    __builtin_memcpy(&x, from, size_t(n) * sizeof(T));
+    return __builtin_convertvector(x, Vec<double>);
 }
 
 template <typename T>
-static void couple_row(const FactorJob<T> &job, const Problem &p, const Ending<T> &ending, int64_t k, double *y) {
+static void couple_row(const FactorJob<T> &job, const Problem &p, const Ending<T> &ending, int64_t k, double *scratch) {
+    constexpr int D = Simd<double>::lanes;
     const int64_t N = p.N, at_row = p.h_at + k * N;
-    Weighted *ratios = reinterpret_cast<Weighted *>(y + N);
+    double *y = scratch, *middles = y + N, *stiff = middles + N;  // each of N
+    Weighted *ratios = reinterpret_cast<Weighted *>(stiff + N);
     T *h = job.H + at_row;
     const T *neg = job.neg + at_row, *pos = job.pos + at_row;
     const double *target = ending.target + k * N;
-    const double alpha = ending.alpha[k], lam = ending.smoothness, largest = double(Simd<T>::largest);
+    const double alpha = ending.alpha[k], lam = ending.smoothness;
     int64_t used = 0;
     double total = 0;
-    for (int64_t n = 0; n < N; ++n)
-        if (target[n] > 0) {
-            ratios[used++] = {double(h[n]) / target[n], target[n]};
-            total += target[n];
-        }
-    const double s = weighted_median(ratios, used, total);
-    double away = 0, line = 0, pull = 0, rough = 0;
     for (int64_t n = 0; n < N; ++n) {
+        ratios[used] = {double(h[n]) / target[n], target[n]};
+        used += target[n] > 0;
+        total += target[n];
+    }
+    const double s = weighted_median(ratios, ratios + 2 * N, used, total);
+    double away = 0, line = 0, pull = 0, rough = 0, left = 0;
+    for (int64_t n = 0; n < N; ++n) {
+        const double now = double(h[n]), step = n + 1 < N ? double(h[n + 1]) - now : 0;
+        const double right = n + 1 < N ? now + step / 2 : 0;
         y[n] = s * target[n];
-        away += __builtin_fabs(h[n] - y[n]);
-        line += double(pos[n]) * h[n];
-        pull += double(neg[n]) * h[n];
-        const double step = n ? double(h[n]) - h[n - 1] : 0;
+        middles[n] = left + right;  // of the neighbours that there are, with this one
+        stiff[n] = 4 * lam * ((n > 0) + (n + 1 < N));
+        left = right;
+        away += __builtin_fabs(now - y[n]);
+        line += double(pos[n]) * now;
+        pull += double(neg[n]) * now;
         rough += step * step;
     }
-    double size = positive_root(2 * lam * rough, line + alpha * away, pull);
-    if (!(size > 0 && size <= 1.7976931348623157e308)) size = 1;
-    // y[n] of the scaled row, and the midpoints of its neighbours, before any entry moves.
-    double before = double(h[0]);
-    for (int64_t n = 0; n < N; ++n) {
-        const double now = double(h[n]), after = n + 1 < N ? double(h[n + 1]) : now;
-        const double neighbours = (n > 0) + (n + 1 < N);
-        const double middles = (n > 0 ? (before + now) / 2 : 0) + (n + 1 < N ? (now + after) / 2 : 0);
-        const double a = 4 * lam * neighbours, c = double(pos[n]) - 4 * lam * size * middles, b = double(neg[n]) * now;
-        const double at = size * y[n];
-        const double slope = a * at + c - (b > 0 ? b / at : 0);
-        const double side = double(slope < -alpha) - double(slope > alpha);
-        const double root = positive_root(a, c + side * alpha, b);
-        const double moved = side == 0 ? at : root;
-        before = now;
-        h[n] = T(moved < largest ? moved : largest);
+    double size = positive_root(splat(2 * lam * rough), splat(line + alpha * away), splat(pull))[0];
+    if (!(size > 0 && size <= Simd<double>::largest)) size = 1;
+    for (int64_t n = 0; n < N; n += D) {
+        const int have = int(N - n < D ? N - n : D);
+        const Vec<double> a = load_first(stiff + n, have), at = size * load_first(y + n, have);
+        const Vec<double> c = widened(pos + n, have) - 4 * lam * size * load_first(middles + n, have);
+        const Vec<double> b = widened(neg + n, have) * widened(h + n, have);
+        const Vec<double> slope = a * at + c - (b > 0.0 ? b / at : splat(0.0));
+        const auto under = slope < -alpha, over = slope > alpha;
+        const Vec<double> pulled = c + (under ? splat(alpha) : over ? splat(-alpha) : splat(0.0));
+        const Vec<double> moved = under | over ? positive_root(a, pulled, b) : at, most = splat(double(Simd<T>::largest));
+        const Vec<double> fresh = vmin(moved, most);
+        for (int i = 0; i < have; ++i) h[n + i] = T(fresh[i]);
     }
 }
 
@@ -219,7 +228,7 @@ template <typename T> static int64_t ending_bytes(const FactorJob<T> &job) {
     int64_t most = 0;
     for (int64_t b = 0; b < job.count && job.ending != PLAIN; ++b) {
         const Problem &p = job.problems[b];
-        const int64_t coupled = p.N * int64_t(sizeof(double) + sizeof(Weighted));
+        const int64_t coupled = p.N * int64_t(3 * sizeof(double) + 4 * sizeof(Weighted));
         const int64_t regressed = job.ending == REGRESSED ? (p.K + job.endings[b].C) * int64_t(sizeof(T)) : 0;
         const int64_t size = job.ending == COUPLED ? coupled : regressed;
         if (size > most) most = size;
