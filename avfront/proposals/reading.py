@@ -89,6 +89,7 @@ def read_sound(
     return audio.resample(samples[None], sound.rate, RATE)[0]
 
 
+_ROUNDING = 1e-6  # s, of the times of frames
 _LISTED = "correct begin and end in the list of clips"
 
 
@@ -105,9 +106,9 @@ def _look(info: media.MediaInfo, begin: float, end: float | None, settings: Sett
         if (end is not None and time >= end - begin) or time > settings.longest:
             break
         spare = media.Frame(time, frame.image)
-        if time >= due:
+        if time + _ROUNDING >= due:
             kept.append(spare)
-            due = (np.floor(time / period) + 1.5) * period
+            due = (np.floor(time / period + _ROUNDING) + 1.5) * period
     if not kept:
         if spare is None:
             raise AvfrontError(f"no picture lies within the clip from {begin} s on", file=info.path, remedy=_LISTED)
