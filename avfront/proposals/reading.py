@@ -11,6 +11,8 @@ from avfront.errors import AvfrontError
 from avfront.proposals.found import Pictures, Settings, Times
 from avfront.proposals.log_mel import RATE
 
+_ROUNDING = 1e-6  # s, of the times of frames
+_LISTED = "correct begin and end in the list of clips"
 _SILENT = 1e-4  # of full scale (-80 dB): sound that never gets beyond it is none
 
 
@@ -87,10 +89,6 @@ def read_sound(
     if np.abs(samples).max() < _SILENT:
         raise AvfrontError("the sound is silent", file=info.path, remedy="leave the clip out")
     return audio.resample(samples[None], sound.rate, RATE)[0]
-
-
-_ROUNDING = 1e-6  # s, of the times of frames
-_LISTED = "correct begin and end in the list of clips"
 
 
 def _look(info: media.MediaInfo, begin: float, end: float | None, settings: Settings) -> tuple[Pictures, Times]:
