@@ -115,6 +115,35 @@ class SourceNMF:
         return self.W @ self.H
 
 
+class LikelihoodNMF(SourceNMF):
+    """v_j = W_j H_j, learned without examples and fitted to the likelihood itself: multichannel NMF.
+
+    Majorisation–minimisation of Sawada et al. (TASLP 2013), patterns first, as in other programs for it.
+    """
+
+    turns = ("W", "H")
+    reach = 1.0  # length of a step, see :class:`nmfcore.spatial.relaxation.Relaxation`
+
+    def ascend(self, factor: str, neg: Array, pos: Array) -> Array:
+        """One update of W or of H from the gradient's parts in v, (J, F, N) each."""
+        if factor == "W":
+            turned = self.H.swapaxes(-1, -2)
+            W = self.W * _root_ratio(neg @ turned, pos @ turned) ** self.reach
+            size = W.sum(-2, keepdims=True)
+            size = np.where(size > 0, size, 1)
+            self.W, self.H = W / size, self.H * size.swapaxes(-1, -2)
+        else:
+            turned = self.W.swapaxes(-1, -2)
+            above, below = turned @ neg, turned @ pos
+            for penalty in self.penalties:
+                for j, H in enumerate(self.H):
+                    more_neg, more_pos = penalty.split(H)
+                    above[j] += 0 if more_neg is None else more_neg
+                    below[j] += more_pos
+            self.H = self.H * _root_ratio(above, below) ** self.reach
+        return self.W @ self.H
+
+
 class Denoising:
     """v_j ≈ U_j H_j, each source for itself (P2, eq. 22); patterns, trained or free, as for :class:`Separation`."""
 
@@ -266,10 +295,12 @@ class Joint(Separation):
     patterns, free patterns and mixed sparsity of P2. The gradient comes from :meth:`Backend.spatial_gradient`.
     """
 
+    reach = 1.0
+
     @property
     def turns(self) -> tuple[str, ...]:
-        """What is updated in turn, each from a gradient of its own."""
-        return ("H", "W") if self.rank > self.known else ("H",)
+        """What is updated in turn, each from a gradient of its own; patterns first, as in multichannel NMF."""
+        return ("W", "H") if self.rank > self.known else ("H",)
 
     def ascend(self, factor: str, neg: Array, pos: Array) -> Array:
         """One update of H or of the free columns of W from the gradient's parts in v, (J, F, N) each."""
@@ -291,7 +322,7 @@ class Joint(Separation):
             rows = placed(self.members[name], xp)
             W = self.W[:, rows].T
             above, below = W @ neg[j] + extra_neg[rows], W @ pos[j] + extra_pos[rows]
-            self.H[rows] *= _root_ratio(above, below)
+            self.H[rows] *= _root_ratio(above, below) ** self.reach
 
     def _update_patterns(self, neg: Array, pos: Array) -> None:
         for j, name in enumerate(self.sources):
@@ -300,7 +331,7 @@ class Joint(Separation):
                 continue
             H = self.H[rows].T
             above, below = neg[j] @ H, pos[j] @ H
-            W = self.W[:, rows] * _root_ratio(above, below)
+            W = self.W[:, rows] * _root_ratio(above, below) ** self.reach
             size = W.sum(0)
             size[size == 0] = 1
             self.W[:, rows] = W / size
@@ -313,7 +344,8 @@ class Joint(Separation):
 def _root_ratio(above: Array, below: Array) -> Array:
     """√(above / below), 0 where there is nothing below."""
     some = below > 0
-    return np.sqrt(np.where(some, above / np.where(some, below, 1), 0))
+    # Rounding may make a sum of squares negative where the channels are copies of each other.
+    return np.sqrt(np.where(some, np.maximum(above, 0) / np.where(some, below, 1), 0))
 
 
 def sources_of(dictionary: Dictionary, free: Mapping[str, int]) -> tuple[str, ...]:
