@@ -38,7 +38,8 @@ class FullRank:
         regularization: float,
         update: str,
     ) -> None:
-        self.engine, self.X, self.R, self.psi = engine, X, R, psi
+        self.engine, self.X, self.psi = engine, X, psi
+        self.R = namespace(R).ascontiguousarray(R)  # an earlier fit may come in another order
         self.anchor, self.drawn, self.regularization = anchor, drawn, regularization
         self.update = update
         self.reach = 1.0  # length of a step by "mm", see :class:`nmfcore.spatial.relaxation.Relaxation`

@@ -17,6 +17,8 @@ from nmfcore.penalties import GroupSparsity
 from nmfcore.solve import nmf
 
 Array = NDArray[Any]
+QUIET = 0.2  # share of frames that are quieter, in each bin, than what goes on all the time
+LEAST_QUIET = 1e-3  # of the mean power: digital silence is no spectrum to begin from
 
 
 @dataclass(frozen=True)
@@ -236,15 +238,26 @@ class Separation:
         bins, frames = power.shape
         # Free patterns begin as the mixture's mean spectrum, and every source with the same share of its power: from a
         # flat spectrum, or with a share by number of patterns, a few free ones among many trained would never catch up.
-        learned = self.rng.uniform(0.1, 1.1, (bins, self.rank - self.known)) * power.mean(1, keepdims=True)
+        # What a source with examples lacks is what goes on, so there it is the spectrum of quiet frames, and the
+        # source as loud as they are: otherwise noise would begin as whatever is loud, and keep it.
+        mean = power.mean(1, keepdims=True)
+        quiet = np.maximum(np.quantile(power, QUIET, axis=1, keepdims=True), LEAST_QUIET * mean)
+        learned = self.rng.uniform(0.1, 1.1, (bins, self.rank - self.known))
+        going_on = {name for name in self.dictionary.sources if self.free.get(name, 0) > 0}
+        for name in self.sources:
+            learned[:, self._learned(name) - self.known] *= quiet if name in going_on else mean
         learned = learned / learned.sum(0)
         if patterns is not None:
             learned = _fitting(patterns, (bins, self.rank))[:, self.known :]
         self.W = np.hstack([self.dictionary.W, learned]).astype(power.dtype)
         self.H = self.rng.uniform(0.1, 1.1, (self.rank, frames)).astype(power.dtype)
         for name in self.sources:
-            rows = self.members[name]
-            self.H[rows] *= power.mean() / len(self.sources) / (self.W[:, rows] @ self.H[rows]).mean()
+            level = power.mean() / len(self.sources)
+            parts = [self.members[name]]
+            if name in going_on:
+                level, parts = quiet.mean(), [parts[0][parts[0] < self.known], self._learned(name)]
+            for rows in parts:
+                self.H[rows] *= level / (self.W[:, rows] @ self.H[rows]).mean()
         # Smoothing acts between single updates; without it they run in one call.
         for count in [1] * self.n_start if self.smoothing > 0 else [self.n_start] * (self.n_start > 0):
             self.explain(power, count)
@@ -276,6 +289,9 @@ class Separation:
         self.W, self.H = fit.W, fit.H
         self._smooth()
         return self._variances()
+
+    def _learned(self, name: str) -> NDArray[np.intp]:
+        return self.members[name][self.members[name] >= self.known]
 
     def _variances(self) -> Array:
         rows = [placed(self.members[s], namespace(self.W)) for s in self.sources]
@@ -336,9 +352,6 @@ class Joint(Separation):
             size[size == 0] = 1
             self.W[:, rows] = W / size
             self.H[rows] *= size[:, None]
-
-    def _learned(self, name: str) -> NDArray[np.intp]:
-        return self.members[name][self.members[name] >= self.known]
 
 
 def _root_ratio(above: Array, below: Array) -> Array:
