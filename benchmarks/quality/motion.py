@@ -37,10 +37,12 @@ from . import recordings, scores, tables
 
 Array = NDArray[Any]
 NAME = "quality-motion"
+TITLE = "String players who are seen to play"
 RATE, FRAME = 22050, 2048  # 93 ms, as the thesis has at 44.1 kHz
 QUARTET = ("violin1", "violin2", "viola", "cello")
 CAPTURED, FILMED = 15.0, 10.0  # seconds
 LEVEL = 0.05
+SCORES = ("sdr", "sir", "sar")
 REGRESSION = {
     "LS": ByMotion(estimator="ls", restarts=1),
     "spLS": ByMotion(estimator="spls", restarts=1),
@@ -306,7 +308,7 @@ def table(result: dict[str, Any]) -> str:
     """The Markdown table."""
     lines = []
     for (source, kind, label, method), rows in groups(result).items():
-        mean = {key: float(np.mean([row[key] for row in rows])) for key in ("sdr", "sir", "sar")}
+        mean = {key: float(np.mean([row[key] for row in rows])) for key in SCORES}
         named = kind if source == "mocap" else kind.split(",")[0]
         paper = PAPER.get((source, named), {}).get(method) if label in ("", "plain") else None
         lines.append(
@@ -320,6 +322,20 @@ def table(result: dict[str, Any]) -> str:
             ]
         )
     return tables.markdown(["mixtures: method", "SDR", "SIR", "SAR", "arm found", "IoU", "thesis SDR"], lines)
+
+
+def headline(result: dict[str, Any]) -> str:
+    """Both of the thesis's models beside Mel clustering, on duos."""
+    by = groups(result)
+    shown = [("mocap", "duos, same", "", name) for name in ("sMcNMF", "LS", "Mel NMF")] + [
+        ("video", kind, "plain", name) for kind in ("duos, two pieces", "duos, one piece") for name in ("LS", "Mel NMF")
+    ]
+    rows = [
+        [f"{key[0]}, {key[1]}: {key[3]}", *(f"{np.mean([row[score] for row in by[key]]):.1f}" for score in SCORES)]
+        for key in shown
+        if key in by
+    ]
+    return tables.markdown(["mean over mixtures, dB", "SDR", "SIR", "SAR"], rows)
 
 
 def caption(result: dict[str, Any]) -> str:
