@@ -31,7 +31,7 @@ AVFRONT = (
     ("*",),
     ("pipeline",),
     ("batch", "motion_job"),
-    ("demo",),
+    ("demos",),
     ("cli",),
     ("",),
     ("__main__",),
