@@ -16,7 +16,7 @@ from avfront.proposals.components import Factors, factorize
 from avfront.proposals.found import Array, Indices, Proposals, Settings
 from avfront.proposals.hearing import Heard, hear, listen, workers
 from avfront.proposals.reading import Material
-from avfront.proposals.store import Store
+from avfront.proposals.store import Store, file_stamp
 
 # What is held at a time: so many clips, and about so much sound.
 _CLIPS, _SECONDS = 64, 640.0
@@ -60,7 +60,7 @@ def propose(
         If the store cannot be written to, or the settings name a file for edges that cannot be read.
     """
     every = list(clips)
-    stamps = {clip.key: _stamp(clip.path) for clip in every}
+    stamps = {clip.key: file_stamp(clip.path) for clip in every}
     todo = [clip for clip in every if not store.settled(clip.key, stamps[clip.key])]
     finder, done = EdgeBoxes(store.settings), len(every) - len(todo)
     with workers() as pool:
@@ -146,12 +146,3 @@ def _assembled(seen: _Seen, heard: Heard) -> Proposals:
         box_frames=box_frames,
         **vars(heard),
     )
-
-
-def _stamp(path: Path) -> str:
-    """Tells whether a file is still the one that it was."""
-    try:
-        facts = path.stat()
-    except OSError:
-        return "missing"
-    return f"{facts.st_size} bytes of {facts.st_mtime_ns}"

@@ -70,7 +70,7 @@ class Store:
             if recorded is None:
                 _write_json(self.folder / "settings.json", asdict(self.settings))
         except OSError as error:
-            raise _unwritable(self.folder, error) from error
+            raise unwritable(self.folder, error) from error
 
     def __contains__(self, key: str) -> bool:
         return self._place(key).exists()
@@ -93,6 +93,10 @@ class Store:
             return False
         with _opened(self._place(key)) as group:
             return bool(group.attrs.get("stamp") == stamp)
+
+    def stamp(self, key: str) -> str:
+        """Tells whether the proposals of a clip are still the ones that they were."""
+        return file_stamp(self._place(key))
 
     def read(self, key: str) -> Proposals:
         """The proposals of a clip.
@@ -118,9 +122,8 @@ class Store:
     def write(self, key: str, proposals: Proposals, stamp: str = "") -> None:
         """Keep the proposals of a clip; what was there before is replaced in one step."""
         zarr = extra("zarr", "mil")
-        hidden = self._place(key).with_name(f".{key}.{os.getpid()}")
         try:
-            with zarr.storage.ZipStore(hidden, mode="w") as place:
+            with replaced(self._place(key)) as hidden, zarr.storage.ZipStore(hidden, mode="w") as place:
                 facts = {"duration": proposals.duration, "size": list(proposals.size), "stamp": stamp}
                 group = zarr.create_group(place, attributes=facts)
                 for one in fields(proposals):
@@ -128,12 +131,9 @@ class Store:
                     if isinstance(value, np.ndarray):
                         value = value.astype(np.float16) if one.name in _HALF else value
                         group.create_array(one.name, data=value, chunks=value.shape, compressors=_codec(value))
-            os.replace(hidden, self._place(key))
             self._note(key).unlink(missing_ok=True)
         except OSError as error:
-            raise _unwritable(self.folder, error) from error
-        finally:
-            hidden.unlink(missing_ok=True)
+            raise unwritable(self.folder, error) from error
 
     def skip(self, key: str, reason: str, stamp: str = "") -> None:
         """Note why a clip has no proposals."""
@@ -141,7 +141,7 @@ class Store:
             _write_json(self._note(key), {"reason": reason, "stamp": stamp})
             self._place(key).unlink(missing_ok=True)
         except OSError as error:
-            raise _unwritable(self.folder, error) from error
+            raise unwritable(self.folder, error) from error
 
     def write_manifest(self) -> Path:
         """List what is done and what was skipped in ``manifest.json``."""
@@ -201,14 +201,34 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
+    with replaced(path) as hidden:
+        hidden.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A hidden name to write to, which becomes `path` in one step if all goes well."""
     hidden = path.with_name(f".{path.name}.{os.getpid()}")
-    hidden.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    hidden.replace(path)
+    try:
+        yield hidden
+        os.replace(hidden, path)
+    finally:
+        hidden.unlink(missing_ok=True)
 
 
-def _unwritable(folder: Path, error: OSError) -> AvfrontError:
+def file_stamp(path: Path) -> str:
+    """Tells whether a file is still the one that it was."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return "missing"
+    return f"{facts.st_size} bytes of {facts.st_mtime_ns}"
+
+
+def unwritable(folder: Path, error: OSError) -> AvfrontError:
+    """What to say where a folder cannot be written to."""
     return AvfrontError(
-        f"the proposals cannot be written ({(error.strerror or str(error)).lower()})",
+        f"what was computed cannot be written ({(error.strerror or str(error)).lower()})",
         file=folder,
         remedy="check the permissions and the free space there, or choose another folder",
     )
