@@ -10,15 +10,17 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from avfront.enhancement import energies
 from avfront.manifest import Manifest, Split
-from avfront.proposals import Heard, Settings, hear
+from avfront.proposals import Heard, hear, spectrogram, waveform
 from avfront.synth.collection import read_truth
 from avfront.synth.takes import Takes
 
@@ -68,25 +70,58 @@ def at_level(noise: Array, source: Array, decibels: float) -> Array:
     return np.asarray(noise * np.sqrt(np.sum(source**2) / np.sum(noise**2)) * 10 ** (-decibels / 20))
 
 
-def heard_once(sounds: Sequence[Array], folder: Path, settings: Settings = Settings()) -> list[Heard]:  # noqa: B008
+def heard_once(sounds: Sequence[Array], folder: Path) -> list[Heard]:
     """The audio proposals of sounds, kept in the folder by what the sounds are."""
     folder.mkdir(parents=True, exist_ok=True)
-    places = [
-        folder / f"{hashlib.sha256(sound.tobytes() + repr(settings).encode()).hexdigest()[:16]}.npz" for sound in sounds
-    ]
+    places = [folder / f"{_name(sound)}.npz" for sound in sounds]
     missing = [k for k, place in enumerate(places) if not place.exists()]
-    for k, heard in zip(missing, hear([sounds[k] for k in missing], settings) if missing else [], strict=True):
-        hidden = places[k].with_suffix(".part")
-        with hidden.open("wb") as file:
-            halves = {name: x.astype(np.float16) if x.ndim == 3 else x for name, x in vars(heard).items()}
-            np.savez(file, **halves)
-        hidden.replace(places[k])
+    for k, heard in zip(missing, hear([sounds[k] for k in missing]) if missing else [], strict=True):
+        with atomic(places[k]) as file:
+            np.savez(file, **{name: x.astype(np.float16) if x.ndim == 3 else x for name, x in vars(heard).items()})
     found = []
     for place in places:
         with np.load(place, allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in kept.files}
         found.append(Heard(**{name: x.astype(np.float32) if x.ndim == 3 else x for name, x in arrays.items()}))
     return found
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What it takes to score any choice of components without making its sound.
+
+    With A and B (K, K) the products of the components' sounds after and before projection on the true source, the
+    estimate Σ g_k c_k has the target energy gᵀAg and the energy gᵀBg.
+    """
+
+    target: Array
+    whole: Array
+    energies: Array  # (K,) of the mixture's spectrogram that each component takes
+
+    def sdr(self, gains: Array) -> float:
+        """SDR (dB) of the estimate with these gains (K,)."""
+        target, whole = (float(gains @ part @ gains) for part in (self.target, self.whole))
+        return float(10 * np.log10(max(target, 1e-12) / max(whole - target, 1e-12)))
+
+
+def scale(mixture: Mixture, folder: Path) -> Scale:
+    """The scale of a mixture, kept in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / f"{_name(mixture.sound)}.npz"
+    if not place.exists():
+        X = spectrogram(mixture.sound)
+        W, H = (np.asarray(part, float) for part in (mixture.heard.patterns, mixture.heard.activations))
+        ratio = np.divide(X, W @ H, out=np.zeros(X.shape, complex), where=W @ H > 0)
+        sounds = [
+            waveform((np.outer(w, h) * ratio).astype(np.complex64), len(mixture.source))
+            for w, h in zip(W.T, H, strict=True)
+        ]
+        targets = project(mixture.source, np.stack(sounds))
+        padded = np.pad(np.stack(sounds).astype(float), ((0, 0), (0, _TAPS - 1)))
+        with atomic(place) as file:
+            np.savez(file, target=targets @ targets.T, whole=padded @ padded.T, energies=energies(X, W, H))
+    with np.load(place, allow_pickle=False) as kept:
+        return Scale(kept["target"], kept["whole"], kept["energies"])
 
 
 def sdr(true: Array, estimate: Array) -> float:
@@ -97,18 +132,36 @@ def sdr(true: Array, estimate: Array) -> float:
     >>> bool(sdr(s, np.convolve(s, [0.0, 0.5, 0.2])[:20000]) > 30), round(sdr(s, s + rng.standard_normal(20000)))
     (True, 0)
     """
+    [target] = project(true, np.asarray(estimate)[None])
+    error = np.pad(np.asarray(estimate, float), (0, _TAPS - 1)) - target
+    return float(10 * np.log10(max(float(np.sum(target**2)), 1e-20) / max(float(np.sum(error**2)), 1e-20)))
+
+
+def project(true: Array, estimates: Array) -> Array:
+    """What a filter of 512 taps can make of the true source (T,) of each of the estimates (J, T): (J, T + 511)."""
     from scipy.linalg import solve_toeplitz
 
     length = len(true) + _TAPS - 1
     size = 1 << (length - 1).bit_length()
-    estimate = np.pad(np.asarray(estimate, float), (0, _TAPS - 1))
-    S, E = np.fft.rfft(true, size), np.fft.rfft(estimate, size)
+    S, E = np.fft.rfft(true, size), np.fft.rfft(np.asarray(estimates, float), size)
     own = np.fft.irfft(np.abs(S) ** 2, size)[:_TAPS]
-    cross = np.fft.irfft(np.conj(S) * E, size)[:_TAPS]
     own[0] *= 1 + 1e-10
-    target = np.fft.irfft(np.fft.rfft(solve_toeplitz(own, cross), size) * S, size)[:length]
-    error = np.sum((estimate - target) ** 2)
-    return float(10 * np.log10(max(float(np.sum(target**2)), 1e-20) / max(float(error), 1e-20)))
+    cross = np.fft.irfft(np.conj(S) * E, size)[:, :_TAPS]
+    filters = solve_toeplitz(own, cross.T).T
+    return np.asarray(np.fft.irfft(np.fft.rfft(filters, size) * S, size)[:, :length])
+
+
+def _name(sound: Array) -> str:
+    return hashlib.sha256(np.ascontiguousarray(sound).tobytes()).hexdigest()[:16]
+
+
+@contextmanager
+def atomic(place: Path) -> Iterator[IO[bytes]]:
+    """A file that gets its name when it is whole."""
+    hidden = place.with_suffix(".part")
+    with hidden.open("wb") as file:
+        yield file
+    hidden.replace(place)
 
 
 def _clean(manifest: Manifest, split: Split, per_class: int) -> Iterator[tuple[Any, str]]:
