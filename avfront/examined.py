@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from avfront import media
 from avfront.errors import AvfrontError
+from avfront.mil import parallel
 from avfront.mil.system import Scores, System
 from avfront.proposals import Proposals, propose_one
 from avfront.proposals.reading import read_sound
@@ -68,7 +69,7 @@ def examine(path: Path, system: Path, labels: Sequence[str] = (), *, device: str
     AvfrontError
         If the video or the system cannot be used, or a label is none of the system's classes.
     """
-    judge = System.load(system)
+    judge = System.load(system, parallel.device(device))
     unknown = [label for label in labels if label not in judge.classes]
     if unknown:
         raise AvfrontError(

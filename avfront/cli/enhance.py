@@ -44,6 +44,9 @@ def enhance(
 ) -> None:
     """Write the sound of a class as CLASS.wav and what remains of the mixture as rest.wav (mono, 16 kHz)."""
     with failing_well(debug):
+        from avfront.media import extra
+
+        extra("torch", "mil")
         from avfront.enhancement_job import EnhancementJob, run
 
         job = EnhancementJob(video, system, output, label, _rule(mask), device, force)

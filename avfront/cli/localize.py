@@ -38,6 +38,9 @@ def localize(
 ) -> None:
     """Write the video with boxes and the heat of its sound (overlay.mp4), pictures of both, and the report."""
     with failing_well(debug):
+        from avfront.media import extra
+
+        extra("torch", "mil")
         from avfront.localization_job import LocalizationJob, run
 
         job = LocalizationJob(video, system, output, tuple(label or ()), threshold, device, force)
