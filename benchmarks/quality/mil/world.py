@@ -52,7 +52,8 @@ class World:
     """
 
     def __init__(self, folder: Path, recordings: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
-        self.folder, self.seconds = folder, {}
+        self.folder, self.recipe = folder, recipe
+        self.seconds: dict[str, float] = {}
         begin = time.perf_counter()
 
         def done(stage: str) -> None:

@@ -1,0 +1,84 @@
+"""Enhancement: components chosen by their scores; what is left out stays in the rest."""
+
+import numpy as np
+import pytest
+
+from avfront.enhancement import adaptive_threshold, energies, enhance, gains, relevance
+from avfront.errors import AvfrontError
+from avfront.proposals import Heard, Settings, hear, spectrogram
+
+pytest.importorskip("torch")
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def duet() -> tuple[np.ndarray, np.ndarray, Heard]:
+    """A low tone that pulses, a high one that does so at another pace, and the mixture's proposals."""
+    t = np.arange(3 * RATE) / RATE
+    low = 0.3 * np.sin(2 * np.pi * 300 * t) * (np.sin(2 * np.pi * 1.5 * t) > 0)
+    high = 0.2 * np.sin(2 * np.pi * 2500 * t) * (np.sin(2 * np.pi * 2.3 * t) > 0)
+    [heard] = hear([(low + high).astype(np.float32)], Settings(components=2, iterations=60))
+    return low, high, heard
+
+
+def scores_for(heard: Heard, hertz: float) -> np.ndarray:
+    """Scores that speak for the component at this frequency, in one of its segments only."""
+    peaks = heard.patterns.argmax(axis=0) * RATE / 1024
+    right = int(np.argmin(np.abs(peaks - hertz)))
+    scores = np.full(len(heard.ncp_components), -0.1)
+    scores[np.flatnonzero(heard.ncp_components == right)[1]] = 0.5
+    return scores
+
+
+@pytest.mark.parametrize("rule", ["soft", "adaptive", 0.5])
+def test_the_right_tone_comes_out(duet: tuple[np.ndarray, np.ndarray, Heard], rule: float | str) -> None:
+    low, high, heard = duet
+    mixture = (low + high).astype(np.float32)
+    for hertz, true in ((300, low), (2500, high)):
+        done = enhance("tone", mixture, scores_for(heard, hertz), heard, rule=rule)
+        assert 10 * np.log10(np.sum(true**2) / np.sum((done.source - true) ** 2)) > 12
+        np.testing.assert_allclose(done.source + done.rest, mixture, atol=1e-6)
+
+
+def test_a_component_is_as_relevant_as_its_best_segment() -> None:
+    found = relevance([0.0, 3.0, 1.0, 1.0, -1.0, 0.5], np.array([0, 0, 1, 1, 2, 2]), 3)
+    np.testing.assert_allclose(found, [1.0, 0.2, 0.0])
+    assert relevance([0.5, 0.5], np.array([0, 1]), 2).tolist() == [1.0, 1.0]
+
+
+def test_energies_add_up_to_that_of_the_mixture(duet: tuple[np.ndarray, np.ndarray, Heard]) -> None:
+    low, high, heard = duet
+    X = spectrogram((low + high).astype(np.float32))
+    found = energies(X, heard.patterns, heard.activations)
+    assert found.sum() == pytest.approx(float(np.sum(np.abs(X) ** 2)), rel=1e-3)
+
+
+def test_the_adaptive_threshold_falls_between_two_groups() -> None:
+    """Whatever the size of the group: no fixed threshold does that."""
+    for count in (2, 5, 10):
+        relevant = np.concatenate([np.linspace(0.8, 1.0, count), np.linspace(0.0, 0.15, 20 - count)])
+        threshold = adaptive_threshold(relevant, np.ones(20))
+        assert 0.15 < threshold <= 0.8
+        assert gains(relevant, "adaptive", np.ones(20))[0].sum() == count
+    crowded = np.concatenate([np.linspace(0.5, 1.0, 6), np.linspace(0.0, 0.1, 14)])
+    assert gains(crowded, "adaptive", np.ones(20))[0].sum() == 6
+
+
+def test_loud_components_count_more() -> None:
+    """A doubtful component that is much louder than what is sure would drown it; a faint one does no harm."""
+    relevant = np.array([1.0, 0.3, 0.0])
+    loud, faint = (gains(relevant, "adaptive", np.array([1.0, energy, 1.0]))[0] for energy in (50.0, 0.05))
+    assert loud[1] == 0 or loud.sum() == 1
+    assert faint[0] == 1
+
+
+def test_a_mask_that_is_none() -> None:
+    for rule in ("hard", -0.1, 1.5):
+        with pytest.raises(AvfrontError, match="choose adaptive, soft, or a threshold from 0 to 1"):
+            gains(np.ones(3), rule, np.ones(3))  # type: ignore[arg-type]
+
+
+def test_scores_of_a_system_that_does_not_hear_components(duet: tuple[np.ndarray, np.ndarray, Heard]) -> None:
+    low, _, heard = duet
+    with pytest.raises(AvfrontError, match="give a system that hears NMF components"):
+        enhance("tone", low.astype(np.float32), np.zeros(0), heard)
