@@ -199,7 +199,15 @@ def sound(info: MediaInfo) -> Iterator[Samples]:
                     for _ in range(hole // rate):
                         yield np.zeros((info.sound.channels, rate), np.float32)
                     yield np.zeros((info.sound.channels, hole % rate), np.float32)
-            for part in planar.resample(raw):
+            try:
+                parts = planar.resample(raw)
+            except ValueError as error:  # FFmpeg's errors of data are such, too
+                raise AvfrontError(
+                    f"the sound changes its rate or channels at second {done / rate:.1f}, or is damaged there",
+                    file=info.path,
+                    remedy="copy or export it again",
+                ) from error
+            for part in parts:
                 samples = part.to_ndarray()
                 done += samples.shape[1]
                 yield samples

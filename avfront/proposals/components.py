@@ -14,8 +14,9 @@ from avfront.proposals import log_mel
 from avfront.proposals.found import Array, Indices, Settings, Times
 
 POINTS = 1024  # of the Fourier transform, half overlapping: 64 and 32 ms
-# Samples of all components of a clip that are held at a time.
-_AT_ONCE = 20 * 10 * log_mel.RATE
+# Samples of the components of a clip that are worked on at a time: two of 10 s. What is larger neither fits into the
+# caches nor is kept by the allocator, and took twice as long.
+_AT_ONCE = 2 * 10 * log_mel.RATE
 
 Sound = npt.NDArray[np.float32]
 Factors = tuple[Array, Array]  # patterns (513, K) and activations (K, N)

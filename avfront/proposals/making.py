@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from avfront.errors import AvfrontError
@@ -62,7 +63,14 @@ def propose(
     every = list(clips)
     stamps = {clip.key: file_stamp(clip.path) for clip in every}
     todo = [clip for clip in every if not store.settled(clip.key, stamps[clip.key])]
-    finder, done = EdgeBoxes(store.settings), len(every) - len(todo)
+    finder = EdgeBoxes(store.settings)
+    steps = 2 * (len(every) - len(todo))  # each clip is read, and stored
+
+    def advance(count: int) -> None:
+        nonlocal steps
+        steps += count
+        progress("proposals", steps / (2 * len(every)))
+
     with workers() as pool:
 
         def look(clip: Clip) -> _Seen | None:
@@ -77,13 +85,13 @@ def propose(
             heard = listen(seen.material.sound, factors, store.settings)
             store.write(seen.clip.key, _assembled(seen, heard), stamps[seen.clip.key])
 
-        for chunk in _chunks(_in_turn(pool, look, todo)):
+        for chunk in _chunks(_in_turn(pool, look, todo, lambda: advance(1))):
             usable = [seen for seen in chunk if seen is not None]
+            advance(len(chunk) - len(usable))
             if usable:
                 factors = factorize([one.material.sound for one in usable], store.settings, device=device)
-                list(pool.map(keep, usable, factors))
-            done += len(chunk)
-            progress("proposals", done / len(every))
+                for _ in pool.map(keep, usable, factors):
+                    advance(1)
     store.write_manifest()
 
 
@@ -109,15 +117,19 @@ def propose_one(
     return _assembled(seen, heard)
 
 
-def _in_turn(pool: Executor, work: Callable[[Clip], _Seen | None], clips: Iterable[Clip]) -> Iterator[_Seen | None]:
-    """`work` of each clip in order, a few of them ahead of what is asked for."""
+def _in_turn(
+    pool: Executor, work: Callable[[Clip], _Seen | None], clips: Iterable[Clip], done: Callable[[], None]
+) -> Iterator[_Seen | None]:
+    """`work` of each clip in order, a few of them ahead of what is asked for; calls `done` after each."""
     waiting: deque[Future[_Seen | None]] = deque()
-    for clip in clips:
-        waiting.append(pool.submit(work, clip))
-        if len(waiting) > _AHEAD:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    rest = iter(clips)
+    while True:
+        waiting.extend(pool.submit(work, clip) for clip in islice(rest, 1 + _AHEAD - len(waiting)))
+        if not waiting:
+            return
+        seen = waiting.popleft().result()
+        done()
+        yield seen
 
 
 def _chunks(clips: Iterable[_Seen | None]) -> Iterator[list[_Seen | None]]:

@@ -11,6 +11,8 @@ from avfront.errors import AvfrontError
 from avfront.proposals.found import Pictures, Settings, Times
 from avfront.proposals.log_mel import RATE
 
+_ROUNDING = 1e-6  # s, of the times of frames
+_LISTED = "correct begin and end in the list of clips"
 _SILENT = 1e-4  # of full scale (-80 dB): sound that never gets beyond it is none
 
 
@@ -89,9 +91,6 @@ def read_sound(
     return audio.resample(samples[None], sound.rate, RATE)[0]
 
 
-_LISTED = "correct begin and end in the list of clips"
-
-
 def _look(info: media.MediaInfo, begin: float, end: float | None, settings: Settings) -> tuple[Pictures, Times]:
     """One picture of each period, from its middle on; that of a shorter clip is its last."""
     assert info.video is not None
@@ -105,9 +104,9 @@ def _look(info: media.MediaInfo, begin: float, end: float | None, settings: Sett
         if (end is not None and time >= end - begin) or time > settings.longest:
             break
         spare = media.Frame(time, frame.image)
-        if time >= due:
+        if time + _ROUNDING >= due:
             kept.append(spare)
-            due = (np.floor(time / period) + 1.5) * period
+            due = (np.floor(time / period + _ROUNDING) + 1.5) * period
     if not kept:
         if spare is None:
             raise AvfrontError(f"no picture lies within the clip from {begin} s on", file=info.path, remedy=_LISTED)

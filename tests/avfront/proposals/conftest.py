@@ -1,11 +1,16 @@
-"""Proposals without a video behind them."""
+"""Proposals without a video behind them, and small videos."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from avfront import media
 from avfront.proposals import Proposals
+
+RATE = 16000
 
 
 @pytest.fixture
@@ -31,3 +36,24 @@ def made() -> Callable[..., Proposals]:
         )
 
     return make
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a short mp4: a disc that moves to the right at 10 pictures a second, and a tone in noise."""
+    pytest.importorskip("av")
+    cv2 = pytest.importorskip("cv2")
+
+    def write(name: str = "clip.mp4", seconds: float = 2.0, *, level: float = 0.3, tracks: Any = None) -> Path:
+        t = np.arange(round(seconds * RATE)) / RATE
+        noise = 0.01 * np.random.default_rng(0).standard_normal(len(t))
+        samples = (level * (np.sin(2 * np.pi * 800 * t) + noise)).astype(np.float32)[None]
+        path = tmp_path / name
+        with media.Writer(path, (160, 120), {"sound": samples} if tracks is None else tracks, RATE) as out:
+            for n in range(round(seconds * 10)):
+                picture = np.full((120, 160, 3), 90, np.uint8)
+                cv2.circle(picture, (30 + 4 * n, 60), 20, (40, 60, 230), -1)  # red, as OpenCV orders it
+                out.write(media.Frame(n / 10, picture))
+        return path
+
+    return write

@@ -43,8 +43,7 @@ def test_objects_are_found(size: tuple[int, int]) -> None:
     assert (np.diff(of) >= 0).all()
     assert np.bincount(of).max() <= 10
     best = [max(overlap(box, one) for box in boxes[of == t]) for t in range(4) for one in truth[t]]
-    # In the smallest picture the blur is as wide as a tenth of an object.
-    assert np.min(best) > (0.7 if size[0] > 100 else 0.5), best
+    assert np.min(best) > 0.7, best
     assert (boxes[:, :2] >= 0).all()
     assert (boxes[:, :2] + boxes[:, 2:] <= np.array(size) + 1).all()
 
