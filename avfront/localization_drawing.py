@@ -97,7 +97,8 @@ def picture(path: Path, found: Sequence[Localized], proposals: Proposals) -> Non
             below.plot([begin, end], [0.06, 0.06], color="black", lw=2.5, solid_capstyle="butt")
         below.set(yticks=[], ylabel="heard")
     grid[-1].set_xlabel("seconds")
-    FigureCanvasAgg(figure).print_png(str(path))
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(str(path))
 
 
 def _boxed(frame: Frame, found: Sequence[Localized], size: tuple[int, int]) -> Image:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avfront import metrics
-from avfront.features import Features, audio_network, extract_all, visual_network
+from avfront.features import Features, extract_all
 from avfront.features.weights import fingerprint
 from avfront.manifest import Clip, Split, read_manifest
 from avfront.mil.dataset import Examples, instances
-from avfront.mil.job import seeded
+from avfront.mil.job import TrainingJob, seeded, train
 from avfront.mil.network import Network, Variant
-from avfront.mil.raw import Raw, Share
-from avfront.mil.system import System
+from avfront.mil.system import FILES, System
 from avfront.mil.training import Schedule, fit
 from avfront.proposals import Store, propose
 from avfront.synth.collection import Recipe, make_set
 from avfront.synth.takes import gather
 
 Array = NDArray[Any]
-BASES = {
-    "audio": Schedule(steps=600, batch=24, rate=1e-3, interval=25, patience=8),
-    "visual": Schedule(steps=250, batch=16, rate=1e-3, interval=25, patience=8),
-}
 HEADS = Schedule(steps=600, batch=24, rate=1e-3, interval=25, patience=8)
 
 
@@ -62,22 +56,21 @@ class World:
             say(f"{stage}: {self.seconds[stage]:.0f} s")
             begin = time.perf_counter()
 
-        self.manifest = read_manifest(make_set(folder / "set", recipe, recordings=recordings))
+        manifest = make_set(folder / "set", recipe, recordings=recordings)
+        self.manifest = read_manifest(manifest)
         self.takes = gather(recordings, recipe.seed)
         done("set")
-        self.store = Store(folder / "proposals")
+        home = folder / "system"
+        self.store = Store(home / "training" / "proposals")
         propose(self.manifest.clips, self.store)
         done("proposals")
         self.classes = self.manifest.classes
-        self.bases = {"audio": audio_network("small"), "visual": visual_network("small")}
-        for name, base in self.bases.items():
-            self._learn(name, base)
-            done(f"{name} network")
-        self.features: dict[str, Features] = dict(
-            extract_all(
-                self.store, [clip.key for clip in self.manifest.clips], self.bases["audio"], self.bases["visual"]
-            )
-        )
+        job = TrainingJob(manifest, home, device="cpu")
+        system = System.load(home) if (home / FILES[0]).exists() else train(job).system
+        self.bases = {"audio": system.audio, "visual": system.visual}
+        done("training of the small system")
+        keys = [clip.key for clip in self.manifest.clips if clip.key in self.store]
+        self.features: dict[str, Features] = dict(extract_all(self.store, keys, system.audio, system.visual))
         done("features")
 
     def truth(self, clips: Sequence[Clip]) -> NDArray[np.bool_]:
@@ -101,19 +94,6 @@ class World:
         scores = np.stack([system.score(self.features[clip.key]).classes for clip in clips])
         system.thresholds = metrics.tune_thresholds(self.truth(clips), scores).astype(np.float32)
         return system
-
-    def _learn(self, name: str, base: Any) -> None:
-        """A base network, trained alone from the same labels."""
-        variant = Variant(modalities=name, audio="tsp", hidden=0)
-        with seeded(0):
-            network = Network(variant, len(self.classes), {name: base.size}, {name: base})
-        raw = lru_cache(maxsize=None)(lambda key: Raw(self.store.read(key), variant))
-        examples = [
-            self._examples(split, lambda key, rng: raw(key).instances(Share(), rng))
-            for split in ("train", "validation")
-        ]
-        fit(network, *examples, BASES[name], self.folder / "bases" / name)
-        base.eval()
 
     def _examples(self, split: Split, take: Callable[[str, Any], Any]) -> Examples:
         clips = [clip for clip in self.manifest.of(split) if clip.key in self.store]
