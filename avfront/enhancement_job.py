@@ -71,10 +71,13 @@ def run(job: EnhancementJob, progress: Progress = lambda stage, share: None) -> 
                 audio.write(outputs.path(file), samples[None], RATE)
             spectrograms({Path(file).stem: outputs.path(file) for file in names}, outputs.path(PICTURE))
             content = _report(job, found, label, sounds)
-            content["threshold"] = done.threshold
             content["components"] = [
-                {"relevance": round(float(a), 4), "gain": round(float(g), 4)}
-                for a, g in zip(done.relevance, done.gains, strict=True)
+                {
+                    "relevance": round(float(done.relevance[k]), 4),
+                    "threshold": None if done.thresholds is None else round(float(done.thresholds[k]), 4),
+                    "gain": round(float(done.gains[k]), 4),
+                }
+                for k in range(len(done.gains))
             ]
             timings = {stage: round(seconds, 3) for stage, seconds in stages.seconds.items()}
             timings["total"] = round(stages.total(), 3)

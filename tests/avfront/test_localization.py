@@ -82,14 +82,15 @@ def test_enhance_writes_what_adds_up(clip: Path, system: Path, tmp_path: Path) -
     report = json.loads((out / "report.json").read_text())
     assert (report["label"], report["label_from"], report["said"]) == ("dog", "given", ["dog"])
     assert len(report["components"]) == 3
-    assert 0 <= report["threshold"] <= 1
+    kept = [component["gain"] for component in report["components"]]
+    assert kept == [float(part["relevance"] >= part["threshold"]) for part in report["components"]]
 
 
 def test_enhance_finds_the_class_itself_and_takes_a_threshold(clip: Path, system: Path, tmp_path: Path) -> None:
     words = ["enhance", str(clip), "--system", str(system), "--mask", "0.4", "-o", str(tmp_path / "a"), "--quiet"]
     assert run(words) == 0
     report = json.loads((tmp_path / "a" / "report.json").read_text())
-    assert (report["label"], report["label_from"], report["threshold"]) == ("dog", "found", 0.4)
+    assert (report["label"], report["label_from"], report["components"][0]["threshold"]) == ("dog", "found", 0.4)
     assert run(words) == 1  # what is there is not overwritten
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avfront.enhancement import Rule, gains, relevance
+from avfront.enhancement import Rule, crests, gains, relevance
 from avfront.features.extraction import audio_features
 from avfront.manifest import Split
 from avfront.mil.system import System
@@ -51,7 +51,9 @@ def rows_of(
             for mode, label in labels.items():
                 relevant = relevance(scores.ncp[:, label], mixture.heard.ncp_components, len(ruler.energies))
                 for rule in RULES:
-                    share, _ = gains(relevant, rule, ruler.energies)
+                    share, _ = gains(
+                        relevant, rule, ruler.energies, crests(np.asarray(mixture.heard.activations, float))
+                    )
                     values.setdefault((mode, rule), []).append(ruler.sdr(share))
         for (mode, rule), each in values.items():
             found[f"{name}, {rule}, {mode}"] = {"sdr": float(np.mean(each)), "each": np.round(each, 2).tolist()}
