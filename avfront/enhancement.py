@@ -23,9 +23,12 @@ average. The K possible sets are tried. The log-odds of q_k add up what is known
 Beside the relevance α' that is the noise floor. Background goes on while events begin and end, so that its components
 are steady: the crest c_k, the rms over the mean of the activation smoothed over a quarter of a second, is near 1. And
 a background is spread over many weak components, while an event is in few. Solved for α', a component belongs to the
-class where α'_k ≥ τ_k = (log θ / (1 - θ) - b - w_c log c_k - w_e log(e_k / Σ e)) / w_α: each has a threshold of its own,
-the higher the more it is like background. The weights are the logistic regression of the true q on mixtures of the
-made set's validation clips (:mod:`benchmarks.quality.mil`), where stems are known.
+class where
+
+    α'_k ≥ τ_k = (log(θ / (1 - θ)) - b - w_c log c_k - w_e log(e_k / Σ e)) / w_α:
+
+each has a threshold of its own, the higher the more it is like background. The weights are the logistic regression of
+the true q on mixtures of the made set's validation clips (benchmarks/quality/mil), where the stems are known.
 """
 
 from dataclasses import dataclass

@@ -20,12 +20,12 @@ ROOT = Path(__file__).resolve().parents[3]
 SMALL = Recipe(train=24, validation=12, test=24, seconds=4.0)
 
 
-def kept(folder: Path, name: str, make: Callable[[], Any]) -> Any:
+def kept(folder: Path, name: str, make: Callable[..., Any], *arguments: Any) -> Any:
     """What an earlier run found, or finds now."""
     place = folder / "rows" / f"{name}.json"
     if not place.exists():
         begin = time.perf_counter()
-        found = make()
+        found = make(*arguments)
         print(f"{name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
         place.parent.mkdir(parents=True, exist_ok=True)
         hidden = place.with_suffix(".part")
@@ -51,25 +51,25 @@ def measure(folder: Path, seed: int, seeds: int, quick: bool) -> dict[str, Any]:
     )
     begin = time.perf_counter()
     mixed = list(enhancement.scaled(world, "test", 1 if quick else 3))
+    tuning = list(enhancement.scaled(world, "validation", 1 if quick else 2))
+    baselines = kept(folder, "baselines", enhancement.baselines, world, mixed, seed)
     by_seed = []
     for each in range(seed, seed + seeds):
         systems = {name: world.train(name, variant, each) for name, variant in classification.SYSTEMS.items()}
-        noise = {
-            f"{decibels:g}": kept(
-                folder,
-                f"noise-{decibels:g}-{each}",
-                lambda: classification.in_noise(world, systems, decibels),  # noqa: B023
-            )
-            for decibels in classification.NOISE_DB
-        }
+        separating = systems["V + A (NCP)"]
         by_seed.append(
             {
-                "classification": kept(folder, f"classes-{each}", lambda: classification.rows_of(world, systems)),  # noqa: B023
-                "noise": noise,
-                "enhancement": kept(folder, f"enhancement-{each}", lambda: enhancement.rows_of(world, systems, mixed)),  # noqa: B023
+                "classification": kept(folder, f"classes-{each}", classification.rows_of, world, systems),
+                "weights": kept(folder, f"weights-{each}", enhancement.fitted, world, separating, tuning),
+                "enhancement": kept(folder, f"enhancement-{each}", enhancement.rows_of, world, systems, mixed),
+                "noise": {
+                    f"{level:g}": kept(
+                        folder, f"noise-{level:g}-{each}", classification.in_noise, world, systems, level
+                    )
+                    for level in classification.NOISE_DB
+                },
             }
         )
-    baselines = kept(folder, "baselines", lambda: enhancement.baselines(world, mixed, seed))
     return tables.stamp(NAME, seed) | {
         "recipe": asdict(world.recipe),
         "classes": list(world.classes),

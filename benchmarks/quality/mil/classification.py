@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from avfront import metrics
 from avfront.features import Features
-from avfront.features.extraction import audio_features
 from avfront.localization import segments
 from avfront.manifest import Clip
 from avfront.mil.network import Variant
@@ -130,12 +129,9 @@ def in_noise(world: World, systems: Mapping[str, System], decibels: float) -> di
     features: dict[str, Features] = {}
     for first in range(0, len(clips), 24):
         heard = heard_once(sounds[first : first + 24], world.folder / "heard")
-        own = clips[first : first + 24]
-        tsp, ncp = (
-            audio_features([getattr(one, name) for one in heard], world.bases["audio"]) for name in ("tsp", "ncp")
-        )
-        for clip, t, n in zip(own, tsp, ncp, strict=True):
-            features[clip.key] = replace(world.features[clip.key], tsp=t, ncp=n)
+        for clip, one in zip(clips[first : first + 24], heard, strict=True):
+            tsp, ncp = world.sound_features(one)
+            features[clip.key] = replace(world.features[clip.key], tsp=tsp, ncp=ncp)
     truth = world.truth(clips)
     return {
         name: classified(

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avfront.enhancement import Rule, crests, gains, relevance
-from avfront.features.extraction import audio_features
 from avfront.manifest import Split
-from avfront.mil.system import System
+from avfront.mil.system import Scores, System
 from avfront.proposals import spectrogram, waveform
 from avfront.synth.collection import read_truth
 from nmfcore import models
@@ -38,22 +37,20 @@ def rows_of(
 ) -> dict[str, dict[str, Any]]:
     """SDR of each system and rule, label known and unknown, of one seed: the mean over mixtures, and each of them."""
     found: dict[str, dict[str, Any]] = {}
-    tsp, ncp = (
-        audio_features([getattr(mixture.heard, name) for mixture, _ in mixed], world.bases["audio"])
-        for name in ("tsp", "ncp")
-    )
     for name in SYSTEMS:
         system = systems[name]
-        values: dict[tuple[str, Rule], list[float]] = {}
-        for (mixture, ruler), t, n in zip(mixed, tsp, ncp, strict=True):
-            scores = system.score(replace(world.features[mixture.key], tsp=t, ncp=n))
+        values: dict[tuple[str, str], list[float]] = {}
+        for (mixture, ruler), scores in zip(mixed, scored(world, system, mixed), strict=True):
             labels = {"known": system.classes.index(mixture.kind), "unknown": int(np.argmax(scores.classes))}
+            crest = crest_of(mixture)
             for mode, label in labels.items():
                 relevant = relevance(scores.ncp[:, label], mixture.heard.ncp_components, len(ruler.energies))
-                for rule in RULES:
-                    share, _ = gains(
-                        relevant, rule, ruler.energies, crests(np.asarray(mixture.heard.activations, float))
-                    )
+                masks = {str(rule): gains(relevant, rule, ruler.energies, crest)[0] for rule in RULES}
+                # What the noise floor alone would choose, and what relevance alone.
+                half, ones = np.full(len(relevant), 0.5), np.ones(len(relevant))
+                masks["adaptive, noise floor only"] = gains(half, "adaptive", ruler.energies, crest)[0]
+                masks["adaptive, relevance only"] = gains(relevant, "adaptive", ones, ones)[0]
+                for rule, share in masks.items():
                     values.setdefault((mode, rule), []).append(ruler.sdr(share))
         for (mode, rule), each in values.items():
             found[f"{name}, {rule}, {mode}"] = {"sdr": float(np.mean(each)), "each": np.round(each, 2).tolist()}
@@ -104,3 +101,43 @@ def ceiling(mixture: Mixture, ruler: Scale) -> float:
     share = np.diag(ruler.target) / np.maximum(np.diag(ruler.whole), 1e-12)
     order = np.argsort(-share)
     return max(ruler.sdr(np.isin(np.arange(len(share)), order[: n + 1]).astype(float)) for n in range(len(share)))
+
+
+def fitted(world: World, system: System, mixed: Sequence[tuple[Mixture, Scale]]) -> dict[str, float]:
+    """The weights of the adaptive threshold that these mixtures (of validation clips) ask for, label known.
+
+    :mod:`avfront.enhancement` holds such weights as constants; here one sees where they come from.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    known, true = [], []
+    for relevant, (mixture, ruler) in zip(relevances(world, system, mixed), mixed, strict=True):
+        share = np.maximum(ruler.energies / ruler.energies.sum(), 1e-6)
+        known.append(np.stack([relevant, np.log(crest_of(mixture)), np.log(share)], axis=1))
+        true.append(np.clip(np.diag(ruler.target) / np.maximum(np.diag(ruler.whole), 1e-12), 0, 1))
+    x, q = np.concatenate(known), np.concatenate(true)
+    # A share as a weighted pair of yes and no.
+    fit = LogisticRegression(C=10.0).fit(
+        np.concatenate([x, x]), np.repeat([1, 0], len(q)), sample_weight=np.concatenate([q, 1 - q])
+    )
+    names = ("relevance", "crest", "energy")
+    return {"bias": float(fit.intercept_[0])} | dict(zip(names, map(float, fit.coef_[0]), strict=True))
+
+
+def relevances(world: World, system: System, mixed: Sequence[tuple[Mixture, Scale]]) -> Iterator[Array]:
+    """α' (K,) of the components of each mixture for its true class."""
+    for (mixture, ruler), scores in zip(mixed, scored(world, system, mixed), strict=True):
+        label = system.classes.index(mixture.kind)
+        yield relevance(scores.ncp[:, label], mixture.heard.ncp_components, len(ruler.energies))
+
+
+def scored(world: World, system: System, mixed: Sequence[tuple[Mixture, Scale]]) -> Iterator[Scores]:
+    """What a system says of each mixture, seen with the pictures of its clip."""
+    for mixture, _ in mixed:
+        tsp, ncp = world.sound_features(mixture.heard)
+        yield system.score(replace(world.features[mixture.key], tsp=tsp, ncp=ncp))
+
+
+def crest_of(mixture: Mixture) -> Array:
+    """Of the activations."""
+    return crests(np.asarray(mixture.heard.activations, float))

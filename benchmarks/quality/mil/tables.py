@@ -174,7 +174,7 @@ def margins(result: Result) -> dict[str, str]:
         "AV over visual": f"{f1['AV TS'] - f1['VO TS']:+.1f} points",
         "two streams over one": f"{f1['AV TS'] - f1['AV OS']:+.1f} points",
         "CorLoc of AV TS": f"{np.mean(_of(result, 'AV TS', 'corloc')):.2f}",
-        f"adaptive τ over the best fixed one (τ = {threshold}, chosen on the test mixtures)": f"{adaptive - fixed:+.2f} dB",
+        f"adaptive τ over the best fixed one ({threshold}, by the test mixtures)": f"{adaptive - fixed:+.2f} dB",
         "over supervised NMF": f"{adaptive - max(v for k, v in sdr.items() if k.startswith('supervised')):+.2f} dB",
     }
 
@@ -187,7 +187,7 @@ def caption(result: Result) -> str:
         (
             f"Mean ± standard deviation over {len(result['by_seed'])} seeds of the heads; one set, one pair of base",
             f"networks. {count['train']} clips to learn from, {count['validation']} to tune thresholds on,",
-            f"{count['test']} to test on. The papers' figures are of DCASE 2017 and Kinetics recordings and of networks",
+            f"{count['test']} to test on. The papers' figures are of DCASE 2017 and Kinetics recordings, of networks",
             "learned from millions of others, ours of made clips and of small networks learned from the same few:",
             "compare the order of systems, not the height. Added noise: every second test clip. Enhancement: three",
             "clean test clips of each class in three recordings of background noise at 0 dB; the adaptive τ was tuned",

@@ -5,6 +5,7 @@ Everything is kept in one folder, and found there again by the next run.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from avfront import metrics
 from avfront.features import Features, extract_all
+from avfront.features.extraction import audio_features
 from avfront.features.weights import fingerprint
 from avfront.manifest import Clip, Split, read_manifest
 from avfront.mil.dataset import Examples, instances
@@ -22,7 +24,7 @@ from avfront.mil.job import TrainingJob, seeded, train
 from avfront.mil.network import Network, Variant
 from avfront.mil.system import FILES, System
 from avfront.mil.training import Schedule, fit
-from avfront.proposals import Store, propose
+from avfront.proposals import Heard, Store, propose
 from avfront.synth.collection import Recipe, make_set
 from avfront.synth.takes import gather
 
@@ -48,6 +50,7 @@ class World:
     def __init__(self, folder: Path, recordings: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
         self.folder, self.recipe = folder, recipe
         self.seconds: dict[str, float] = {}
+        self._heard: dict[bytes, tuple[Array, Array]] = {}
         begin = time.perf_counter()
 
         def done(stage: str) -> None:
@@ -72,6 +75,14 @@ class World:
         keys = [clip.key for clip in self.manifest.clips if clip.key in self.store]
         self.features: dict[str, Features] = dict(extract_all(self.store, keys, system.audio, system.visual))
         done("features")
+
+    def sound_features(self, heard: Heard) -> tuple[Array, Array]:
+        """Features of audio proposals, TSP and NCP; kept in memory by what was heard."""
+        name = hashlib.sha256(heard.ncp.tobytes()).digest()
+        if name not in self._heard:
+            tsp, ncp = audio_features([heard.tsp, heard.ncp], self.bases["audio"])
+            self._heard[name] = (tsp, ncp)
+        return self._heard[name]
 
     def truth(self, clips: Sequence[Clip]) -> NDArray[np.bool_]:
         """Labels (L, C) of clips."""
