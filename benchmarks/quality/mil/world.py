@@ -28,6 +28,8 @@ from avfront.proposals import Heard, Store, propose
 from avfront.synth.collection import Recipe, make_set
 from avfront.synth.takes import gather
 
+from .mixtures import atomic
+
 Array = NDArray[Any]
 HEADS = Schedule(steps=600, batch=24, rate=1e-3, interval=25, patience=8)
 
@@ -50,7 +52,6 @@ class World:
     def __init__(self, folder: Path, recordings: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
         self.folder, self.recipe = folder, recipe
         self.seconds: dict[str, float] = {}
-        self._heard: dict[bytes, tuple[Array, Array]] = {}
         begin = time.perf_counter()
 
         def done(stage: str) -> None:
@@ -77,12 +78,15 @@ class World:
         done("features")
 
     def sound_features(self, heard: Heard) -> tuple[Array, Array]:
-        """Features of audio proposals, TSP and NCP; kept in memory by what was heard."""
-        name = hashlib.sha256(heard.ncp.tobytes()).digest()
-        if name not in self._heard:
+        """Features of audio proposals, TSP and NCP; kept by what was heard, and by which network."""
+        name = hashlib.sha256(heard.ncp.tobytes() + fingerprint(self.bases["audio"]).encode()).hexdigest()[:16]
+        place = self.folder / "heard" / f"{name}.features.npz"
+        if not place.exists():
             tsp, ncp = audio_features([heard.tsp, heard.ncp], self.bases["audio"])
-            self._heard[name] = (tsp, ncp)
-        return self._heard[name]
+            with atomic(place) as file:
+                np.savez(file, tsp=tsp, ncp=ncp)
+        with np.load(place, allow_pickle=False) as kept:
+            return kept["tsp"], kept["ncp"]
 
     def truth(self, clips: Sequence[Clip]) -> NDArray[np.bool_]:
         """Labels (L, C) of clips."""
