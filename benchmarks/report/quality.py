@@ -10,11 +10,7 @@ from typing import Any
 
 from .results import Result
 
-<<<<<<< HEAD
-PROGRAMS = ("spatial", "onthefly", "motion", "mil")
-=======
-PROGRAMS = ("spatial", "arrays", "likelihood", "onthefly", "motion")
->>>>>>> mil
+PROGRAMS = ("spatial", "arrays", "likelihood", "onthefly", "motion", "mil")
 NOT_YET = "*Not measured yet: `make bench-quality bench-report`.*"
 
 
