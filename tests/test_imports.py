@@ -31,7 +31,7 @@ AVFRONT = (
     ("*",),
     ("pipeline",),
     ("batch", "enhancement_job", "localization_job", "motion_job"),
-    ("demo",),
+    ("demos",),
     ("cli",),
     ("",),
     ("__main__",),
