@@ -91,17 +91,13 @@ def _places(result: Result) -> str:
     for system, row in result["by_seed"][0]["classification"].items():
         if "segment_f1" not in row and "corloc" not in row:
             continue
-        cells = [per_cent(result, system, "segment_f1"), spread(_of(result, system, "error_rate"), 2)]
+        heard, seen = ["", ""], ["", ""]
+        if "segment_f1" in row:
+            heard = [per_cent(result, system, "segment_f1"), spread(_of(result, system, "error_rate"), 2)]
+        if "corloc" in row:
+            seen = [per_cent(result, system, "corloc"), spread(_of(result, system, "iou"), 2)]
         paper = TABLE_4.get(system)
-        places = [per_cent(result, system, "corloc"), spread(_of(result, system, "iou"), 2)]
-        rows.append(
-            [
-                system,
-                *(cells if "segment_f1" in row else ("", "")),
-                f"{paper[0]:.1f} / {paper[1]:.2f}" if paper else "",
-                *(places if "corloc" in row else ("", "")),
-            ]
-        )
+        rows.append([system, *heard, f"{paper[0]:.1f} / {paper[1]:.2f}" if paper else "", *seen])
     return tables.markdown(["system", "segment F1", "error rate", "paper", "CorLoc", "IoU"], rows)
 
 
