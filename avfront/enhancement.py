@@ -32,7 +32,7 @@ the true q on mixtures of the made set's validation clips (benchmarks/quality/mi
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -147,7 +147,7 @@ def gains(relevance: Array, rule: Rule, energies: Array, crests: Array) -> tuple
         return relevance, None
     if rule == "adaptive":
         thresholds = adaptive_thresholds(relevance, energies, crests)
-    elif not isinstance(rule, str) and 0 <= rule <= 1:
+    elif not isinstance(cast(object, rule), str) and 0 <= rule <= 1:
         thresholds = np.full(len(relevance), float(rule))
     else:
         raise AvfrontError(

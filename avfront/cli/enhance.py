@@ -1,7 +1,7 @@
 """`avfront enhance`: the sound of one class of a video, by a trained system."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from avfront.cli.app import app
 from avfront.cli.options import Debug, Device, Folder, Force, Json, Quiet, Trained
 from avfront.cli.running import failing_well, summarize, work
 from avfront.errors import AvfrontError
+
+if TYPE_CHECKING:
+    from avfront.enhancement import Rule
 
 
 @app.command(
@@ -55,8 +58,8 @@ def enhance(
         summarize(outcome, of, as_json=json_, quiet=quiet)
 
 
-def _rule(text: str) -> float | str:
-    if text in ("adaptive", "soft"):
+def _rule(text: str) -> "Rule":
+    if text == "adaptive" or text == "soft":
         return text
     try:
         return float(text)
