@@ -59,8 +59,9 @@ def enhance(
 
 
 def _rule(text: str) -> "Rule":
-    if text == "adaptive" or text == "soft":
-        return text
+    named: dict[str, Rule] = {"adaptive": "adaptive", "soft": "soft"}
+    if text in named:
+        return named[text]
     try:
         return float(text)
     except ValueError:
