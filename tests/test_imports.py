@@ -30,7 +30,7 @@ AVFRONT = (
     ("errors",),
     ("*",),
     ("pipeline",),
-    ("batch", "motion_job"),
+    ("batch", "enhancement_job", "localization_job", "motion_job"),
     ("demos",),
     ("cli",),
     ("",),
