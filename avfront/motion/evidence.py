@@ -87,7 +87,7 @@ class Seen:
         return self.clusters.tracks
 
     def motions(self, at: Array, width: float) -> Motions:
-        """Motion around the times `at` (s), under a window of `width` s; that of each object's main cluster at one level.
+        """Motion around the times `at` (s), under a window of `width` s; each object's main cluster at one level.
 
         A fragment of a few points may be as fast as the body that it has come off. Each cluster is therefore weighted
         by its speed and by the square root of its share in the object's motion.
