@@ -16,7 +16,7 @@ from avfront.job import PICTURE, REPORT, Outcome, Progress
 from avfront.media import MediaInfo
 from avfront.methods import motion as methods
 from avfront.methods.motion import ByMotion, Heard, Motions
-from avfront.motion import mocap, timing
+from avfront.motion import mocap, regions, timing
 from avfront.motion.evidence import Captured, Seen, look
 from avfront.motion.regions import Box
 from avfront.outputs import Outputs
@@ -27,7 +27,6 @@ Array = npt.NDArray[Any]
 MAP, OVERLAY, MIXTURE = "localisation.png", "overlay.mp4", "mixture.wav"
 ANALYSED = 640  # pixels of the longer side in which motion is followed
 _SHOWN = 1280  # pixels of the longer side of the overlay
-_MOST_OBJECTS = 16  # that are looked for, where nobody says how many there are
 _DELAY_COMPONENTS, _DELAY_ITERATIONS = 8, 40  # of the plain factorization that the delay is told from
 _BYTES_PER_SAMPLE = 50.0  # and channel and object, with one more for the mixture: a half more than was measured
 
@@ -178,7 +177,7 @@ def separate(job: MotionJob, progress: Progress = lambda stage, share: None) -> 
 def _names(job: MotionJob) -> list[str]:
     """Of all files that the job may write."""
     # How many objects there are is not known before they are found: names enough are kept free.
-    count = len(job.boxes) or job.objects or _MOST_OBJECTS
+    count = len(job.boxes) or job.objects or regions.MOST
     names = list(job.tables) or [f"object{k + 1}" for k in range(count)]
     pictures = [PICTURE] if job.picture else []
     if not job.tables:
@@ -191,7 +190,7 @@ def _watch(job: MotionJob, info: MediaInfo | None, notes: list[str]) -> Captured
         return Captured({name: mocap.read(path, job.table_rate) for name, path in job.tables.items()})
     assert info is not None
     frames = media.frames(info, largest=ANALYSED, grey=True)
-    return look(frames, info, notes, boxes=job.boxes, objects=job.objects or _MOST_OBJECTS, seed=job.seed)
+    return look(frames, info, notes, boxes=job.boxes, objects=job.objects, seed=job.seed)
 
 
 def _separate(
@@ -300,9 +299,10 @@ def _draw(
         spectrograms(panels, outputs.path(PICTURE))
     if info is None or isinstance(evidence, Captured):
         return
-    finding = overlay.Finding(
-        evidence.clusters, evidence.boxes, evidence.names, evidence.kept[np.asarray(heard.sounding)]
-    )
+    sounding = evidence.kept[np.asarray(heard.sounding)]
+    if not evidence.stands_out:
+        sounding = np.full_like(sounding, -1)
+    finding = overlay.Finding(evidence.clusters, evidence.boxes, evidence.names, sounding)
     if job.picture:
         first = next(media.frames(info)).image
         overlay.write_picture(outputs.path(MAP), overlay.localisation(finding, first))

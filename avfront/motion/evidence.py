@@ -11,7 +11,7 @@ from avfront import media
 from avfront.errors import AvfrontError
 from avfront.media import Frame, MediaInfo
 from avfront.methods.motion import Motions
-from avfront.motion import mocap, regions, timing
+from avfront.motion import camera, mocap, regions, timing
 from avfront.motion.clusters import Clusters, cluster
 from avfront.motion.regions import Box
 from avfront.motion.tracks import Tracks, follow
@@ -21,6 +21,8 @@ Array = npt.NDArray[Any]
 _CLUSTERS = 6  # of an object that take part: those that move most
 _COUPLED = 4  # of them that components are coupled to, as many as a bow has strings
 _LEAST_MOTION = 0.05  # of what moves most in an object: less motion in all takes no part
+_WHOLE = 0.6  # of the picture: a larger object is said to be one
+_PARALLAX = 0.5  # of the camera's speed, that the parts of a still scene may seem to have
 _REST = 0.05  # share of the frames that count as rest
 _HALF = 0.1  # of a cluster's mean speed: there its motion counts half
 _SPEED = 10.0  # what each object's main motion is brought to, as root mean square: JLS depends on it
@@ -68,6 +70,8 @@ class Seen:
         How much of the motion in its object each of them is, beside the one that moves most: 0…1.
     scale : float
         Pixels of the followed pictures per pixel of the video.
+    stands_out : bool
+        Whether anything moves that the motion of the camera through a still scene would not explain.
     """
 
     clusters: Clusters
@@ -75,6 +79,7 @@ class Seen:
     kept: npt.NDArray[np.int64]
     shares: npt.NDArray[np.float64]
     scale: float
+    stands_out: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -138,7 +143,7 @@ def look(
     boxes : sequence of Box
         Of the objects, in pixels of the video's first frame; none: they are looked for.
     objects : int, optional
-        How many to look for.
+        How many to look for; None takes every region that moves enough, up to 16.
     seed : int
         As for :func:`avfront.motion.clusters.cluster`.
 
@@ -195,4 +200,27 @@ def look(
     number = np.full(len(places), -1)
     number[lively] = np.arange(len(lively))
     clusters = Clusters(clusters.tracks, clusters.labels, number[clusters.groups])
-    return Seen(clusters, [places[j] for j in lively], np.array(kept), np.array(shares), scale)
+    places = [places[j] for j in lively]
+    stands_out = bool(boxes) or _stands_out(clusters, kept)
+    if not stands_out:
+        notes.append(
+            "Only the camera moves for certain: what is left beside its motion is as slow as a still scene with near"
+            " and far parts would be. The objects found are no more than parts of the picture; name them with --boxes."
+        )
+    elif not boxes:
+        whole = tracks.size[0] * tracks.size[1]
+        notes += [
+            f"object{j + 1} spans {place.width * place.height / whole:.0%} of the picture; all in it moves:"
+            " name smaller ones with --boxes."
+            for j, place in enumerate(places)
+            if place.width * place.height > _WHOLE * whole
+        ]
+    return Seen(clusters, places, np.array(kept), np.array(shares), scale, stands_out)
+
+
+def _stands_out(clusters: Clusters, kept: Sequence[int]) -> bool:
+    """Whether the fastest cluster is not slow beside the camera, which a still scene with depth would not be."""
+    tracks = clusters.tracks
+    middle = camera.apply(tracks.cameras, np.array(tracks.size) / 2)
+    moved = np.hypot(*np.diff(middle, axis=0).T) / np.diff(tracks.times)
+    return bool(clusters.speeds()[:, kept].mean(axis=0).max() > _PARALLAX * moved.mean())

@@ -24,7 +24,7 @@ from avfront.synth import stage
 from nmfcore import masks
 
 from . import scores
-from .players import RATE, Cast, Mixture
+from .players import RATE, SPLITS, Cast, Mixture
 
 Array = NDArray[Any]
 Row = dict[str, Any]
@@ -42,8 +42,10 @@ COUPLED = {
     "MM init": ByMotion("motion-init", restarts=1),
     "MM clustering": ByMotion("motion-cluster", restarts=1),
 }
-BY_VIDEO = REGRESSION | {"Mel NMF": COUPLED["Mel NMF"]}
-HARDER = {name: BY_VIDEO[name] for name in ("LS", "Mel NMF")}
+METHODS = COUPLED | REGRESSION
+BY_VIDEO = (*REGRESSION, "Mel NMF")
+HARDER = ("LS", "Mel NMF")
+COMPARED = ("LS", "sMcNMF", "Mel NMF")
 
 
 def sound_of(parts: Array) -> tuple[Sound, Array, Array]:
@@ -61,8 +63,13 @@ def aligned(evidence: Captured | Seen, parts: Array, seed: int) -> tuple[Motions
     return evidence.motions(at + delay, width), delay
 
 
-def measured(parts: Array, motions: Motions, method: ByMotion, seeds: Sequence[int]) -> Row:
-    """Scores of one method on one mixture (J, T), and the cluster found for each object by each start."""
+def measured(parts: Array, motions: Motions, name: str, seeds: Sequence[int], judged: bool) -> Row:
+    """Scores of one method on one mixture (J, T), and the cluster found for each object by each start.
+
+    SIR and SAR take longer than the separation: they are those of the first start, of the methods that are compared,
+    if `judged`; else None.
+    """
+    method = METHODS[name]
     sound, X, V = sound_of(parts)
     sdr, first, found = [], None, []
     for seed in seeds:
@@ -76,14 +83,12 @@ def measured(parts: Array, motions: Motions, method: ByMotion, seeds: Sequence[i
             )
         sdr.append(float(np.mean(scores.sdr(parts[:, None], estimates))))
         found.append(heard.sounding.tolist())
-        if first is None:
+        if first is None and judged and name in COMPARED:
             first = scores.images(parts[:, None], estimates)
-    assert first is not None
     return {
         "sdr": float(np.mean(sdr)),
         "sdr_by_start": sdr,
-        "sir": float(np.mean(first["sir"])),
-        "sar": float(np.mean(first["sar"])),
+        **{key: None if first is None else float(np.mean(first[key])) for key in ("sir", "sar")},
         "sounding": found,
     }
 
@@ -97,8 +102,8 @@ def of_captured(mixture: Mixture, seeds: Sequence[int]) -> Iterator[Row]:
         inclination, velocity = bow.measured(k)
         tables[str(k)] = mocap.Table(bow.times, {"inclination": inclination, "velocity": velocity})
     motions, delay = aligned(Captured(tables), parts, seeds[0])
-    for name, method in (COUPLED | REGRESSION).items():
-        row = measured(parts, motions, method, seeds)
+    for name in METHODS:
+        row = measured(parts, motions, name, seeds, judged=mixture.split == SPLITS[1])
         del row["sounding"]  # each source has one motion
         yield {
             "split": mixture.split,
@@ -127,8 +132,9 @@ def of_filmed(cast: Cast, seed: int, seeds: Sequence[int], quick: bool) -> Itera
     for count in cast.counts:
         for players in list(combinations(range(len(parts)), count))[: 1 if quick else None]:
             motions, own = of_players(whole, [*players, 4] if cast.options.get("bystander") else players)
-            for name, method in (BY_VIDEO if cast.film == "plain" else HARDER).items():
-                row = measured(parts[list(players)], motions, method, seeds)
+            main = cast.film == "plain" and count == 2
+            for name in BY_VIDEO if main else HARDER:
+                row = measured(parts[list(players)], motions, name, seeds, judged=main and cast.split == SPLITS[1])
                 found = [seen.kept[own[c]] for start in row.pop("sounding") for c in start[:count]]
                 yield {
                     "split": cast.split,

@@ -160,7 +160,7 @@ def filmed() -> list[Cast]:
         across = tuple(Recorded(p, part, start) for p, part in zip(four, QUARTET, strict=True))
         together = [tuple(Recorded(p, part, start) for part in QUARTET) for p in (one, two)]
         found += [
-            Cast(split, "one piece", together[0], counts=(2, 3, 4)),
+            Cast(split, "one piece", together[0]),
             Cast(split, "one piece", together[1]),
             Cast(split, "two pieces", across, counts=(2, 3, 4)),
             Cast(split, "made up", _made_up(QUARTET, seed)),
