@@ -117,6 +117,7 @@ def presence(speeds: Array) -> Array:
     [[0.0, 0.0, 12.5, 15.6]]
     """
     above = np.maximum(speeds - np.quantile(speeds, _REST, axis=1, keepdims=True), 0)
+    above = np.where(above.any(axis=1, keepdims=True), above, speeds)  # what never changes its speed is always there
     there = above / np.maximum(above + _HALF * above.mean(axis=1, keepdims=True), 1e-12)
     return np.asarray(_SPEED * there / np.maximum(np.sqrt(np.square(there).mean(axis=1, keepdims=True)), 1e-12))
 
