@@ -21,6 +21,7 @@ from avfront.errors import AvfrontError
 Image = npt.NDArray[np.uint8]  # (height, width, 3), BGR as OpenCV has it, or (height, width) in grey
 Samples = npt.NDArray[np.float32]  # (I, T)
 
+_EXTRAS = {"av": "video", "mil": "the audio-visual system"}
 # What the sample descriptions of protected MP4 files are called (Common Encryption and FairPlay).
 _PROTECTED = frozenset({"encv", "enca", "drmi", "drms", "p608"})
 # A stream that ends earlier than this share of its promised length was cut off.
@@ -30,8 +31,8 @@ _HOLE_SECONDS = 0.02
 _SOUND_RATE = 48000  # Hz, of written streams: every AAC decoder knows it
 
 
-def extra(module: str) -> Any:
-    """The module of that name, for what the extra ``av`` installs.
+def extra(module: str, name: str = "av") -> Any:
+    """The module, for what the extra ``av`` (or `name`) installs.
 
     >>> extra("av").__name__
     'av'
@@ -40,7 +41,8 @@ def extra(module: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise AvfrontError(
-            f"video needs the package {module}, which is not installed", remedy="pip install 'nmfcore[av]'"
+            f"{_EXTRAS[name]} needs the package {module}, which is not installed",
+            remedy=f"pip install 'nmfcore[{name}]'",
         ) from error
 
 
@@ -197,7 +199,15 @@ def sound(info: MediaInfo) -> Iterator[Samples]:
                     for _ in range(hole // rate):
                         yield np.zeros((info.sound.channels, rate), np.float32)
                     yield np.zeros((info.sound.channels, hole % rate), np.float32)
-            for part in planar.resample(raw):
+            try:
+                parts = planar.resample(raw)
+            except ValueError as error:  # FFmpeg's errors of data are such, too
+                raise AvfrontError(
+                    f"the sound changes its rate or channels at second {done / rate:.1f}, or is damaged there",
+                    file=info.path,
+                    remedy="copy or export it again",
+                ) from error
+            for part in parts:
                 samples = part.to_ndarray()
                 done += samples.shape[1]
                 yield samples

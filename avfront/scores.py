@@ -3,7 +3,9 @@
 import importlib.util
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -55,7 +57,7 @@ def bss_eval_images(references: Array, estimates: Array) -> list[Score]:
     silent = [k for k, estimate in enumerate(found) if not estimate.any()]
     found[silent] = 1e-10 * true[silent]
     with np.errstate(divide="ignore", invalid="ignore"):
-        values = _museval().bss_eval(true, found, window=np.inf, hop=np.inf)[:4]
+        values = museval_metrics().bss_eval(true, found, window=np.inf, hop=np.inf)[:4]
     for measure, per_source in zip(MEASURES, values, strict=True):
         for k, value in enumerate(per_source[:, 0]):
             if math.isfinite(value) and k not in silent:
@@ -106,7 +108,8 @@ def check() -> None:
         raise AvfrontError("scores need museval, which is not installed", remedy="pip install 'nmfcore[demo]'")
 
 
-def _museval() -> Any:
+@lru_cache
+def museval_metrics() -> Any:
     """Museval's module of measures, without the rest of the package.
 
     ``import museval`` also loads pandas and musdb and fails where the program ffmpeg is not installed; its
@@ -122,4 +125,13 @@ def _museval() -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    # Where its matrix is singular, museval 0.4 asks for a name that NumPy 2 has no more: numpy.linalg.linalg.
+    module.np = _with(np, linalg=_with(np.linalg, linalg=np.linalg))  # type: ignore[attr-defined]
     return module
+
+
+def _with(module: ModuleType, **names: ModuleType) -> ModuleType:
+    """A copy of a module with some names added."""
+    copy = ModuleType(module.__name__)
+    copy.__dict__.update(module.__dict__, **names)
+    return copy

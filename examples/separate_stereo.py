@@ -14,7 +14,7 @@ import soundfile
 import avfront
 import nmfcore
 from avfront import synth
-from avfront.demo import record
+from avfront.demos.stereo import record
 from nmfcore import models, spatial
 
 RATE, FRAME = 16000, 2048

@@ -28,24 +28,54 @@ Array = NDArray[Any]
 Table = NDArray[np.int64]
 
 
+class Ending(NamedTuple):
+    """What follows the update of H in one problem, where a backend does it inside its sweeps.
+
+    Attributes:
+        kind: "unit sum", "unit norm", "coupling" or "regression": :class:`nmfcore.penalties.UnitSum`, `UnitNorm` with
+            exponent 1, `Coupling` for β = 1 and ℓ1, `Regression` for β ≠ 2.
+        coupling: the target (K, N) and α (K,), in float64, and the smoothness.
+        regression: the signals M (C, N) and the unknowns A (K, C), which are updated in place; λ and μ.
+    """
+
+    kind: str
+    coupling: tuple[Array, Array, float] | None = None
+    regression: tuple[Array, Array, float, float] | None = None
+
+
 class Half(NamedTuple):
     """Half of a sweep: the problems whose H is to be updated. For the update of W, the transposed problems.
 
     Attributes:
         table: the problems.
-        V: their matrices, flat.
+        V: their matrices, flat; or, for sparse ones, a :class:`nmfcore.compressed.Compressed`.
         Wt: the factor that stays.
         H: the factor that is updated in place.
+        beta: the divergence.
+        floor: the least Λ of each problem; where β ≤ 0 makes the divergence infinite at zero, of V too.
         weights: of the entries of V, or None.
         last: H as it was a sweep ago, laid out like H; needed, and kept, where there is momentum.
+        endings: what follows each update within sweeps, of one kind in all problems; for backends that
+            say so (:attr:`nmfcore.backends.base.FactorUpdates.fuses_endings`).
     """
 
     table: Table
-    V: Array
+    V: Any
     Wt: Array
     H: Array
+    beta: float
+    floor: NDArray[np.float64]
     weights: Array | None = None
     last: Array | None = None
+    endings: Sequence[Ending] | None = None
+
+    def views(self) -> Iterator[tuple[Array, Array, Array]]:
+        """V (F, N), Wt (K, F) and H (K, N) of each problem."""
+        return views(self.table, self.V, self.Wt, self.H)
+
+    def only(self, problems: list[int]) -> "Half":
+        """The half of these problems alone."""
+        return self._replace(table=self.table[problems], floor=self.floor[problems])
 
 
 def offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmfcore import backends, layout
-from nmfcore.divergence import as_beta, level_floor, mm_exponent
-from nmfcore.layout import Half, Matrices
+from nmfcore.divergence import as_beta, mm_exponent
+from nmfcore.layout import Matrices
+from nmfcore.minibatches import DecayingSums, MiniBatch
 
 Array = NDArray[Any]
 
@@ -15,10 +16,8 @@ Array = NDArray[Any]
 class OnlineDictionary:
     """Spectral patterns W (F, K), columns of sum one, that follow a stream of frames.
 
-    Lefèvre, Bach and Févotte, "Online algorithms for nonnegative matrix factorization with the Itakura-Saito
-    divergence", WASPAA 2011, for any β: for each mini-batch H is solved for W as it is; the two parts of the gradient
-    in W join two decaying sums A and B, and W = (A / B)^γ with the exponent γ(β) of majorisation-minimisation. With
-    a single mini-batch and no memory that is the multiplicative update. Memory does not grow with the stream.
+    Lefèvre, Bach and Févotte (WASPAA 2011), for any β: for each mini-batch H is solved for W as it is, and W follows
+    from decaying sums of its gradients (:mod:`nmfcore.minibatches`). Memory does not grow with the stream.
 
     Args:
         n_components: K.
@@ -97,31 +96,23 @@ class OnlineDictionary:
         if self._Wt is None:
             start = self._rng.uniform(0.5, 1.5, (self.n_components, len(V))).astype(V.dtype)
             self._Wt = start / start.sum(1, keepdims=True)
-            self._above, self._below = np.zeros_like(start, np.float64), np.zeros_like(start, np.float64)
+            zeros = np.zeros(start.shape)
+            self._sums = DecayingSums(zeros, zeros, self._gamma)
         # Levels far from one would leave the range of powers of Λ; the sums are of the level of V^β in any case.
         shift = -int(np.frexp(peak)[1])
-        V = np.ascontiguousarray(np.ldexp(V, shift))
-        Wt, beta = self._Wt.astype(V.dtype), self.beta
-        H = np.broadcast_to(V.sum(0) / len(Wt), (len(Wt), V.shape[1])).copy()
-        engine = backends.get(self._backend, self._device)
-        if engine.name == "reference":
-            V, Wt, H = (one.astype(np.float64) for one in (V, Wt, H))
-        Vt = np.ascontiguousarray(V.T)
-        there = [layout.placed(one.reshape(-1), engine.xp) for one in (V, Vt, Wt, H)]
-        table = layout.make_table([V.shape], [len(Wt)])
-        floor = level_floor(np.array([float(V.max())]), beta, V.dtype)
-        engine.sweeps(self.n_inner, [Half(table, there[0], there[2], there[3])], beta, floor, self._gamma)
-        parts = engine.split_gradient(layout.transposed(table), there[1], there[3], there[2], beta, floor)
-        neg, pos = (layout.host(part, np.float64).reshape(Wt.shape) for part in parts)
-        level = float(np.exp2(-shift * beta))  # so that loud recordings weigh as they do in the sum of all divergences
+        V = np.ldexp(V, shift)
+        batch = MiniBatch(V, self.beta, self._backend, self._device)
+        Wt = self._Wt.astype(batch.dtype)
+        H = np.tile(V.sum(0) / len(Wt), (len(Wt), 1)).astype(batch.dtype)
+        there = [layout.placed(one, batch.engine.xp) for one in (Wt, H)]
+        batch.engine.sweeps(self.n_inner, [batch.half(*there)], self._gamma)
+        level = float(np.exp2(-shift * self.beta))  # so that loud recordings weigh as in the sum of all divergences
+        neg, pos = (level * layout.host(part, np.float64) for part in batch.gradient(*there))
         memory = 0.5 ** (V.shape[1] / self.half_life) if self.half_life > 0 else 0.0
-        self._above = memory * self._above + level * neg * Wt.astype(np.float64) ** (1 / self._gamma)
-        self._below = memory * self._below + level * pos
-        used = self._below > 0
-        moved = np.divide(self._above, self._below, out=np.zeros_like(self._above), where=used) ** self._gamma
+        moved = self._sums.join(Wt.astype(np.float64), neg, pos, memory)
         size = moved.sum(1, keepdims=True)
         size[size == 0] = 1  # a pattern that has vanished stays so
         self._Wt = (moved / size).astype(self._Wt.dtype)
         # The sums of the same frames, had W been of sum one and H of the level that belongs to it.
-        self._above *= size ** (1 - 1 / self._gamma)
-        self._below *= size
+        self._sums.above *= size ** (1 - 1 / self._gamma)
+        self._sums.below *= size

@@ -96,12 +96,14 @@ def istft(
     shape = _window(window, frame, hop)
     frames = np.fft.irfft(np.swapaxes(X, -1, -2), frame, axis=-1).astype(dtype, copy=False)
     frames = frames * xp.asarray(shape.astype(dtype))
-    total = xp.zeros((*X.shape[:-2], (count - 1) * hop + frame), dtype)
-    weight = np.zeros(total.shape[-1])
-    for n in range(count):
-        span = slice(n * hop, n * hop + frame)
-        total[..., span] += frames[..., n, :]
-        weight[span] += shape**2
+    pieces = -(-frame // hop)  # each frame is added in pieces of one hop, those of all frames at once
+    total = xp.zeros((*X.shape[:-2], count + pieces - 1, hop), dtype)
+    weight = np.zeros(total.shape[-2:])
+    for n, begin in enumerate(range(0, frame, hop)):
+        piece = slice(begin, min(begin + hop, frame))
+        total[..., n : n + count, : piece.stop - begin] += frames[..., piece]
+        weight[n : n + count, : piece.stop - begin] += shape[piece] ** 2
+    total, weight = total.reshape(*X.shape[:-2], -1), weight.reshape(-1)
     used = slice(before, before + length)
     out: NDArray[Any] = total[..., used] / xp.asarray(weight[used].astype(dtype))
     return out

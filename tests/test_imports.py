@@ -16,6 +16,10 @@ NMFCORE = (
     ("compressed", "divergence", "masks", "metrics", "transform"),
     ("backends",),
     ("acceleration", "init", "parts", "penalties"),
+    ("minibatches", "options"),
+    ("problems",),
+    ("sides",),
+    ("loop",),
     ("online", "solve"),
     ("estimators", "models", "spatial"),
     ("_info",),
@@ -37,8 +41,9 @@ PEERS = {("penalties", "init"), ("spatial", "models"), ("_info", "")}
 # Beyond the standard library and NumPy, nmfcore's modules may import only this.
 NMFCORE_THIRD_PARTY = {
     "nmfcore.arrays": {"cupy"},
-    "nmfcore.backends.cuda": {"cupy", "cupyx"},
+    "nmfcore.backends.cuda_launcher": {"cupy", "cupyx"},
     "nmfcore.backends.jit": {"numba"},
+    "nmfcore.backends.jit_factor": {"numba"},
     "nmfcore.estimators": {"sklearn"},
     "nmfcore.estimators.base": {"sklearn"},
     "nmfcore.estimators.full": {"sklearn"},

@@ -3,13 +3,12 @@
 Each function returns mono float32 samples (T,) of root mean square 0.1, the same ones for the same seed.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
+from avfront.synth.signals import Array, convolve, noise, wander
+
 Signal = npt.NDArray[np.float32]
-Array = npt.NDArray[np.float64]
 
 _RMS = 0.1
 
@@ -22,10 +21,10 @@ def wind(seconds: float, rate: int, seed: int) -> Signal:
     """
     rng = np.random.default_rng([seed, 1])
     length = round(seconds * rate)
-    gusts = _wander(rng, length, rate, 0.5)
-    low = _noise(rng, length, rate, lambda f: 1 / (1 + (f / 180) ** 2))
-    high = _noise(rng, length, rate, lambda f: np.exp(-0.5 * ((f - 900) / 350) ** 2))
-    whistle = _noise(rng, length, rate, lambda f: np.exp(-0.5 * ((f - 1400) / 60) ** 2))
+    gusts = wander(rng, length, rate, 0.5)
+    low = noise(rng, length, rate, lambda f: 1 / (1 + (f / 180) ** 2))
+    high = noise(rng, length, rate, lambda f: np.exp(-0.5 * ((f - 900) / 350) ** 2))
+    whistle = noise(rng, length, rate, lambda f: np.exp(-0.5 * ((f - 1400) / 60) ** 2))
     return _finish(low * (0.4 + gusts) + 0.35 * high * gusts**2 + 0.05 * whistle * gusts**3)
 
 
@@ -37,15 +36,15 @@ def rain(seconds: float, rate: int, seed: int) -> Signal:
     """
     rng = np.random.default_rng([seed, 2])
     length = round(seconds * rate)
-    hiss = _noise(rng, length, rate, lambda f: f**2 / (f**2 + 1500.0**2))
+    hiss = noise(rng, length, rate, lambda f: f**2 / (f**2 + 1500.0**2))
     # A drop is a short decaying ring; drops of one pitch share their shape, so that each pitch is one
     # convolution.
     drops = np.zeros(length)
     t = np.arange(round(0.012 * rate)) / rate
     for pitch in rng.uniform(0.06, 0.42, 12) * rate:
         hits = (rng.random(length) < 35.0 / rate) * rng.lognormal(0.0, 1.0, length)
-        drops += _convolve(hits, np.exp(-t * 500) * np.sin(2 * np.pi * pitch * t))
-    swell = 0.8 + 0.4 * _wander(rng, length, rate, 0.3)
+        drops += convolve(hits, np.exp(-t * 500) * np.sin(2 * np.pi * pitch * t))
+    swell = 0.8 + 0.4 * wander(rng, length, rate, 0.3)
     return _finish(swell * (0.6 * hiss + 0.7 * drops / (drops.std() + 1e-12)))
 
 
@@ -58,47 +57,18 @@ def traffic(seconds: float, rate: int, seed: int) -> Signal:
     rng = np.random.default_rng([seed, 3])
     length = round(seconds * rate)
     t = np.arange(length) / rate
-    road = _noise(rng, length, rate, lambda f: 1 / (1 + (f / 350) ** 1.5))
+    road = noise(rng, length, rate, lambda f: 1 / (1 + (f / 350) ** 1.5))
     sound = 0.5 * road
     for _ in range(max(3, round(seconds / 1.5))):
         when, width = rng.uniform(-0.5, seconds + 0.5), rng.uniform(0.5, 1.4)
         passing = np.exp(-0.5 * ((t - when) / width) ** 2)
-        tyres = _noise(rng, length, rate, lambda f: np.exp(-0.5 * (np.log2(np.maximum(f, 1) / 900) / 0.9) ** 2))
+        tyres = noise(rng, length, rate, lambda f: np.exp(-0.5 * (np.log2(np.maximum(f, 1) / 900) / 0.9) ** 2))
         # The engine's note falls while the car goes by.
         note = rng.uniform(45, 95) * (1 - 0.06 * np.tanh((t - when) / width))
         phase = 2 * np.pi * np.cumsum(note) / rate
         engine = sum(np.sin(k * phase + rng.uniform(0, 6)) / k for k in range(1, 7))
         sound += rng.uniform(0.5, 1.0) * passing * (0.6 * tyres + 0.5 * engine)
     return _finish(sound)
-
-
-def _noise(rng: np.random.Generator, length: int, rate: int, gain: Any) -> Array:
-    """Gaussian noise with the given gain over frequency (Hz), of unit variance."""
-    size = _quick(length)
-    spectrum = np.fft.rfft(rng.standard_normal(size)) * gain(np.fft.rfftfreq(size, 1 / rate))
-    samples = np.fft.irfft(spectrum, size)[:length]
-    return np.asarray(samples / (samples.std() + 1e-12))
-
-
-def _wander(rng: np.random.Generator, length: int, rate: int, hertz: float) -> Array:
-    """A slow random curve between 0 and 1 that changes about `hertz` times a second."""
-    points = max(4, round(length / rate * hertz * 2) + 2)
-    at = np.linspace(0, points - 1, length)
-    values = rng.random(points)
-    k = np.minimum(at.astype(int), points - 2)
-    bend = 0.5 - 0.5 * np.cos(np.pi * (at - k))
-    return np.asarray(values[k] * (1 - bend) + values[k + 1] * bend)
-
-
-def _convolve(signal: Array, shape: Array) -> Array:
-    size = _quick(len(signal) + len(shape) - 1)
-    whole = np.fft.irfft(np.fft.rfft(signal, size) * np.fft.rfft(shape, size), size)
-    return np.asarray(whole[: len(signal)])
-
-
-def _quick(length: int) -> int:
-    """The next power of two: a transform of prime length would take a hundred times longer."""
-    return 1 << (length - 1).bit_length()
 
 
 def _finish(samples: Array) -> Signal:

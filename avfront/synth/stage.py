@@ -6,7 +6,6 @@ bowing arm is known in every frame.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from avfront.media import Frame, Image, extra
 from avfront.motion.regions import Box
 from avfront.synth.bowing import Bowing
+from avfront.synth.drawing import Strip, cut, drift, lay, texture
 
 Array = npt.NDArray[np.float64]
 Masks = npt.NDArray[np.bool_]  # (J, height, width)
@@ -23,13 +23,10 @@ _MARGIN = 12  # pixels around the picture that shaking may show
 
 
 @dataclass(frozen=True)
-class _Part:
-    """A textured strip and where it lies: drawn from one point to another."""
+class _Limb(Strip):
+    """A strip, and whose bowing arm it is part of."""
 
-    texture: Image  # (thickness, length, 3)
-    begin: Array  # (2,)
-    end: Array  # (2,)
-    player: int | None = None  # whose bowing arm this is part of
+    player: int | None = None
 
 
 class Stage:
@@ -71,11 +68,11 @@ class Stage:
         seats = list(range(self._seats))
         self._empty = seats.pop(self._seats // 2) if bystander else None
         self._places = seats
-        self._background = _texture(rng, size[1] + 2 * _MARGIN, size[0] + 2 * _MARGIN, 6.0, 60)
-        self._looks = [[_texture(rng, 40, 90, 2.2, 110) for _ in range(5)] for _ in range(self._seats)]
+        self._background = texture(rng, size[1] + 2 * _MARGIN, size[0] + 2 * _MARGIN, 6.0, 60)
+        self._looks = [[texture(rng, 40, 90, 2.2, 110) for _ in range(5)] for _ in range(self._seats)]
         self._sway = [rng.uniform(0, 6, 4) for _ in range(self._seats)]
-        self._shake = shake * _drift(rng, max(2, round(len(bows[0].times) / 240 * rate) + 2))
-        self._wave = _drift(rng, 4096)[:, 0]
+        self._shake = shake * drift(rng, max(2, round(len(bows[0].times) / 240 * rate) + 2))
+        self._wave = drift(rng, 4096)[:, 0]
 
     def __len__(self) -> int:
         return int(len(self._bows[0].times) / 240 * self.rate)
@@ -96,7 +93,7 @@ class Stage:
         """Frame k, (height, width, 3)."""
         image = self._background.copy()
         for part in self._parts(k):
-            _draw(image, part)
+            lay(image, part)
         return self._shaken(image, k)
 
     def masks(self, k: int) -> Masks:
@@ -105,18 +102,18 @@ class Stage:
         for part in self._parts(k):
             value = 0 if part.player is None else part.player + 1
             flat = np.full((*part.texture.shape[:2], 1), value, np.uint8)
-            _draw(owner, _Part(flat, part.begin, part.end))
+            lay(owner, Strip(flat, part.begin, part.end))
         seen = self._shaken(owner, k, smooth=False)
         return np.asarray(seen.reshape(seen.shape[:2]) == np.arange(1, len(self._bows) + 1)[:, None, None])
 
-    def _parts(self, k: int) -> Iterator[_Part]:
+    def _parts(self, k: int) -> Iterator[_Limb]:
         time = k / self.rate - self._delay
         for j, place in enumerate(self._places):
             yield from self._player(j, place, time)
         if self._empty is not None:
             yield from self._bystander(self._empty, k)
 
-    def _body(self, place: int, time: float) -> tuple[Array, Iterator[_Part]]:
+    def _body(self, place: int, time: float) -> tuple[Array, Iterator[_Limb]]:
         """The shoulder of someone who sways a little, and torso and head."""
         height, sway = self._size[1], self._sway[place]
         centre = np.array([(place + 0.57) * self._wide + _MARGIN, 0.0])
@@ -124,11 +121,11 @@ class Stage:
         look = self._looks[place]
         hips, neck = centre + (0, 0.97 * height + _MARGIN), centre + (0, 0.4 * height + _MARGIN)
         head = centre + (0, 0.2 * height + _MARGIN)
-        torso = _Part(_cut(look[0], 0.42 * self._wide, 0.57 * height), hips, neck)
-        skull = _Part(_cut(look[1], 0.2 * self._wide, 0.18 * height), neck - (0, 4), head)
+        torso = _Limb(cut(look[0], 0.42 * self._wide, 0.57 * height), hips, neck)
+        skull = _Limb(cut(look[1], 0.2 * self._wide, 0.18 * height), neck - (0, 4), head)
         return neck + (-0.2 * self._wide, 0.06 * height), iter((torso, skull))
 
-    def _player(self, j: int, place: int, time: float) -> Iterator[_Part]:
+    def _player(self, j: int, place: int, time: float) -> Iterator[_Limb]:
         shoulder, body = self._body(place, time)
         yield from body
         bow, height, look = self._bows[j], self._size[1], self._looks[place]
@@ -138,17 +135,17 @@ class Stage:
         bridge = shoulder + (0.16 * self._wide, 0.25 * height)
         hand = bridge + _REACH / 2 * self._wide * (at - 0.35) * along
         elbow = _elbow(shoulder, hand, min(0.24 * height, 0.42 * self._wide))
-        yield _Part(_cut(look[2], 20, 0.25 * height), shoulder, elbow, j)
-        yield _Part(_cut(look[3], 16, 0.25 * height), elbow, hand, j)
-        yield _Part(_cut(look[4], 7, 0.4 * self._wide), hand - 6 * along, hand + 0.4 * self._wide * along, j)
+        yield _Limb(cut(look[2], 20, 0.25 * height), shoulder, elbow, j)
+        yield _Limb(cut(look[3], 16, 0.25 * height), elbow, hand, j)
+        yield _Limb(cut(look[4], 7, 0.4 * self._wide), hand - 6 * along, hand + 0.4 * self._wide * along, j)
 
-    def _bystander(self, place: int, k: int) -> Iterator[_Part]:
+    def _bystander(self, place: int, k: int) -> Iterator[_Limb]:
         shoulder, body = self._body(place, k / self.rate)
         yield from body
         look, height = self._looks[place], self._size[1]
         angle = 0.6 + 1.1 * self._wave[k % len(self._wave)]
         hand = shoulder + 0.4 * height * np.array([np.sin(angle) * 0.5, np.cos(angle)])
-        yield _Part(_cut(look[2], 22, 0.4 * height), shoulder, hand)
+        yield _Limb(cut(look[2], 22, 0.4 * height), shoulder, hand)
 
     def _shaken(self, image: Image, k: int, smooth: bool = True) -> Image:
         cv2 = extra("cv2")
@@ -162,30 +159,6 @@ class Stage:
         return np.asarray(cv2.warpAffine(image, move, self._size, flags=flags, borderMode=cv2.BORDER_REFLECT))
 
 
-def _drift(rng: np.random.Generator, count: int) -> Array:
-    """Three slow random curves (count, 3) of unit variance."""
-    noise = rng.standard_normal((count + 24, 3))
-    window = np.hanning(13)
-    smooth = np.stack([np.convolve(column, window, "same") for column in noise.T], axis=1)[12 : 12 + count]
-    return np.asarray(smooth / np.sqrt(np.square(window).sum()))
-
-
-def _texture(rng: np.random.Generator, rows: int, columns: int, grain: float, contrast: float) -> Image:
-    """A cloth of random colour with spots of the given size in pixels."""
-    cv2 = extra("cv2")
-    spots = cv2.GaussianBlur(rng.standard_normal((rows, columns)), (0, 0), grain / 2)
-    spots *= contrast / 2 / spots.std()
-    shade = rng.uniform(70, 180, 3) + spots[..., None] * rng.uniform(0.7, 1.0, 3)
-    return np.asarray(np.clip(shade, 0, 255), np.uint8)
-
-
-def _cut(texture: Image, thickness: float, length: float) -> Image:
-    """A strip of a texture, tiled where it is too short."""
-    rows, columns = max(2, round(thickness)), max(2, round(length))
-    tiles = (-(-rows // texture.shape[0]), -(-columns // texture.shape[1]), 1)
-    return np.tile(texture, tiles)[:rows, :columns]
-
-
 def _elbow(shoulder: Array, hand: Array, bone: float) -> Array:
     """Where two bones of one length meet, outwards."""
     half = (hand - shoulder) / 2
@@ -193,26 +166,3 @@ def _elbow(shoulder: Array, hand: Array, bone: float) -> Array:
     out = np.sqrt(max(bone**2 - reach**2, 4.0))
     normal = np.array([-half[1], half[0]]) / max(reach, 1e-6)
     return np.asarray(shoulder + half + out * normal)
-
-
-def _draw(image: Any, part: _Part) -> None:
-    """Lay the strip over the image, its middle line from `begin` to `end`."""
-    cv2 = extra("cv2")
-    rows, columns = part.texture.shape[:2]
-    along = (part.end - part.begin) / (columns - 1)
-    across = np.array([-along[1], along[0]]) / np.hypot(*along)
-    move = np.column_stack([along, across, part.begin - across * (rows - 1) / 2])
-    corners = np.array([[0, 0], [columns, 0], [0, rows], [columns, rows]]) @ move[:, :2].T + move[:, 2]
-    low = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
-    high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, image.shape[1::-1])
-    if (low >= high).any():
-        return
-    move[:, 2] -= low
-    region = image[low[1] : high[1], low[0] : high[0]]
-    size = tuple(int(side) for side in high - low)
-    binary = part.texture.shape[2] == 1
-    flags = cv2.INTER_NEAREST if binary else cv2.INTER_LINEAR
-    strip = cv2.warpAffine(part.texture, move, size, flags=flags)
-    cover = cv2.warpAffine(np.full((rows, columns), 255, np.uint8), move, size, flags=flags)
-    strip, alpha = strip.reshape(region.shape), cover[..., None] / 255
-    region[...] = strip + (1 - alpha) * region if not binary else np.where(alpha > 0.5, strip, region)

@@ -69,8 +69,8 @@ def measure(device: Device, variant: cuda.Variant, dtype: Any, beta: float) -> f
         for size in (f * n, variant.rank * f, variant.rank * n)
     )
     engine = OneForm(launcher, variant)
-    floor = np.full(count, 1e-12)
-    return seconds(device, lambda: engine.update(table, V, Wt, H, beta, floor, 0.5))
+    half = layout.Half(table, V, Wt, H, beta, np.full(count, 1e-12))
+    return seconds(device, lambda: engine.update(half, 0.5))
 
 
 class OneForm(cuda.Cuda):

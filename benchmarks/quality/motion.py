@@ -29,6 +29,7 @@ import numpy as np
 from . import ensembles, players, recordings, tables
 
 NAME = "quality-motion"
+TITLE = "String players who are seen to play"
 Key = tuple[str, str, str, str, str]
 # The thesis's mean SDR in dB, where it has one.
 PAPER = {
@@ -138,6 +139,25 @@ def table(result: dict[str, Any]) -> str:
             ]
         )
     return tables.markdown(["mixtures: method", "SDR", "SIR", "SAR", "arm found", "IoU", "thesis SDR"], lines)
+
+
+def headline(result: dict[str, Any]) -> str:
+    """Both of the thesis's models beside Mel clustering, on duos that were held out."""
+    by = groups(result)
+    shown = [("mocap", "duos, same", "", name) for name in ("sMcNMF", "LS", "Mel NMF")] + [
+        ("video", f"duos, {kind}", "plain", name)
+        for kind in ("two pieces", "one piece", "made up")
+        for name in ("LS", "Mel NMF")
+    ]
+    rows = [
+        [
+            f"{key[0]}, {key[1]}: {key[3]}",
+            *(_mean(by[players.SPLITS[1], *key], score) for score in ("sdr", "sir", "sar")),
+        ]
+        for key in shown
+        if (players.SPLITS[1], *key) in by
+    ]
+    return tables.markdown(["mean over mixtures held out, dB", "SDR", "SIR", "SAR"], rows)
 
 
 def _mean(rows: list[ensembles.Row], key: str) -> str:

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from functools import lru_cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from avfront.scores import museval_metrics
+
 NAMES = ("sdr", "isr", "sir", "sar")
-
-
-@lru_cache
-def _museval() -> ModuleType:
-    """museval's `metrics` module alone: the package around it does not import without ffmpeg."""
-    package = importlib.util.find_spec("museval")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError("museval is needed for scores: pip install nmfcore[bench]")
-    spec = importlib.util.spec_from_file_location("_museval_metrics", Path(package.origin).parent / "metrics.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def images(true: NDArray[Any], estimated: NDArray[Any], *, any_order: bool = False) -> dict[str, list[float]]:
@@ -40,7 +22,7 @@ def images(true: NDArray[Any], estimated: NDArray[Any], *, any_order: bool = Fal
     Returns:
         sdr, isr, sir, sar: one value per true source. 512 taps, one window over the whole.
     """
-    sdr, isr, sir, sar, _ = _museval().bss_eval(
+    sdr, isr, sir, sar, _ = museval_metrics().bss_eval(
         np.moveaxis(true, 1, 2),
         np.moveaxis(_audible(estimated), 1, 2),
         window=np.inf,

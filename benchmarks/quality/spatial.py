@@ -23,6 +23,7 @@ from . import ours, peers, recordings, rooms, scores, tables
 Array = NDArray[Any]
 Row = Callable[[rooms.Mixture, int], Array]
 NAME = "quality-spatial"
+TITLE = "Speech in noise, simulated rooms"
 
 SEEDED: dict[str, Row] = {
     "nmfcore default": lambda m, seed: ours.product(m, rooms.microphones(), seed=seed),
@@ -142,6 +143,24 @@ def table(result: dict[str, Any]) -> str:
         "paper SDR / SIR",
     ]
     return tables.markdown(header, rows)
+
+
+def headline(result: dict[str, Any]) -> str:
+    """The default beside the blind methods, in few rows."""
+    shown = ["nmfcore default", *BLIND, "NMF baseline (Arberet)", "mixture", "oracle Wiener filter"]
+    rows = [
+        [name, *(f"{_mean(values(result, name, score)):.1f}" for score in ("sdr", "sir", "sar"))]
+        for name in shown
+        if name in result["rows"]
+    ]
+    peer = max(BLIND, key=lambda name: _mean(values(result, name)))
+    lead = tables.verdict(values(result, "nmfcore default"), values(result, peer))
+    return "\n\n".join(
+        (
+            tables.markdown(["mean over stereo mixtures, dB", "speech SDR", "SIR", "SAR"], rows),
+            f"The default above {peer}, the best of the blind methods: {lead}.",
+        )
+    )
 
 
 def caption(result: dict[str, Any]) -> str:

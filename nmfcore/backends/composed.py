@@ -1,12 +1,12 @@
-"""What every backend can build from its own `split_gradient`: the parts of the seam that need no second writing."""
+"""Formulas for any backend's arrays, where no kernel of its own does them faster."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, Array, F, Half, K, N, Table, namespace, view, views
+from nmfcore.layout import H_AT, K0, K1, ROW_AT, W_AT, Array, F, Half, K, N, Table, namespace, view
 
 
 def scale(table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
@@ -33,31 +33,14 @@ def add_rows(table: Table, flat: Array, rows: Array | None) -> None:
         view(flat, row[H_AT], row[K], row[N])[...] += view(rows, row[ROW_AT], row[K], 1)
 
 
-def euclidean_parts(table: Table, V: Array, Wt: Array, H: Array) -> tuple[Array, Array]:
+def euclidean_parts(half: Half) -> tuple[Array, Array]:
     """`split_gradient` for β = 2 without weights: WᵀV and (WᵀW)H need no Λ, and are BLAS's own work."""
-    neg, pos = np.zeros_like(H), np.zeros_like(H)
-    for row, (v, wt, h) in zip(table.tolist(), views(table, V, Wt, H), strict=True):
+    neg, pos = np.zeros_like(half.H), np.zeros_like(half.H)
+    for row, (v, wt, h) in zip(half.table.tolist(), half.views(), strict=True):
         rows = slice(row[K0], row[K1])
         np.matmul(wt[rows], v, out=view(neg, row[H_AT], row[K], row[N])[rows])
         np.matmul(wt[rows] @ wt.T, h, out=view(pos, row[H_AT], row[K], row[N])[rows])
     return neg, pos
-
-
-def sweeps(
-    backend: Any,
-    n: int,
-    halves: Sequence[Half],
-    beta: float,
-    floor: Array,
-    exponent: float,
-    momentum: Array | None = None,
-) -> None:
-    """`n` times the update of each half in turn."""
-    for sweep in range(n):
-        for half in halves:
-            if momentum is not None:
-                extrapolate(half, momentum[sweep])
-            backend.update(half.table, half.V, half.Wt, half.H, beta, floor, exponent, half.weights)
 
 
 def extrapolate(half: Half, momentum: Array) -> None:
@@ -74,28 +57,23 @@ def extrapolate(half: Half, momentum: Array) -> None:
         np.minimum(h, limits.max, out=h)
 
 
-def products(table: Table, V: Array, Wt: Array, H: Array) -> list[Array]:
-    """WᵀV (K, N) of each problem."""
-    return [wt @ v for v, wt, _ in views(table, V, Wt, H)]
-
-
 def coordinate_update(
-    table: Table, cross: list[Array], Wt: Array, H: Array, orders: list[Array], l1: float, l2: float, sweep: Any
+    half: Half, cross: list[Array], orders: list[Array], l1: float, l2: float, sweep: Callable[..., float]
 ) -> NDArray[np.float64]:
     """`sweep` over the rows of H in the order given, with the two penalties in the Gram matrix and in WᵀV.
 
     A pattern whose energy is nothing beside a V of level 1 has no minimum to go to, and its row stays.
     """
-    least = 1e-30 if H.dtype == np.float32 else 1e-200
-    moved = np.zeros(len(table))
-    for b, (row, wtv, order) in enumerate(zip(table.tolist(), cross, orders, strict=True)):
-        wt, h = view(Wt, row[W_AT], row[K], row[F]), view(H, row[H_AT], row[K], row[N])
+    least = 1e-30 if half.H.dtype == np.float32 else 1e-200
+    moved = np.zeros(len(half.table))
+    for b, (row, wtv, order) in enumerate(zip(half.table.tolist(), cross, orders, strict=True)):
+        wt, h = view(half.Wt, row[W_AT], row[K], row[F]), view(half.H, row[H_AT], row[K], row[N])
         gram = wt @ wt.T + l2 * namespace(wt).eye(len(wt), dtype=wt.dtype)
         diagonal = gram.diagonal()
         some = diagonal > least
         inverse = np.where(some, 1 / np.where(some, diagonal, 1), 0).astype(diagonal.dtype)
         if l1:
-            wtv -= H.dtype.type(l1)
+            wtv -= h.dtype.type(l1)
         moved[b] = sweep(h, gram, wtv, inverse, order)
     return moved
 

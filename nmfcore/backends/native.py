@@ -8,83 +8,47 @@ from numpy.typing import NDArray
 
 from nmfcore import _native
 from nmfcore.backends import composed
+from nmfcore.backends.base import Backend, Covariances
 from nmfcore.layout import Array, Half, K, Table
 
 BLAS_RANK = 256  # above this many components the (K, K) product of β = 2 is worth sharing among threads
 
 
-def _better_by_blas(table: Table, beta: float, weights: Array | None) -> bool:
-    return beta == 2 and weights is None and int(table[:, K].max(initial=0)) > BLAS_RANK
-
-
-class Native:
+class Native(Backend):
     """Fused C++ kernels, with the instruction set chosen at run time; see :class:`nmfcore.backends.Backend`."""
 
     name = "native"
-    xp: Any = np
+    fuses_endings = True
 
-    def split_gradient(
-        self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
-    ) -> tuple[Array, Array]:
-        if _better_by_blas(table, beta, weights):
-            return composed.euclidean_parts(table, V, Wt, H)
-        neg, pos = np.zeros_like(H), np.zeros_like(H)
-        _native.split_gradient(table, V, Wt, H, beta, floor, weights, neg, pos)
+    def split_gradient(self, half: Half) -> tuple[Array, Array]:
+        if _better_by_blas(half):
+            return composed.euclidean_parts(half)
+        neg, pos = np.zeros_like(half.H), np.zeros_like(half.H)
+        _native.split_gradient(half, neg, pos)
         return neg, pos
+
+    def divergence(self, half: Half) -> NDArray[np.float64]:
+        values = np.empty(len(half.table))
+        _native.divergence(half, values)
+        return values
 
     def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
         _native.scale(table, H, neg, pos, exponent)
 
-    def update(
-        self,
-        table: Table,
-        V: Array,
-        Wt: Array,
-        H: Array,
-        beta: float,
-        floor: Array,
-        exponent: float,
-        weights: Array | None = None,
-        add_neg: Array | None = None,
-        add_pos: Array | None = None,
-    ) -> None:
-        if _better_by_blas(table, beta, weights):
-            neg, pos = composed.euclidean_parts(table, V, Wt, H)
-            composed.add_rows(table, neg, add_neg)
-            composed.add_rows(table, pos, add_pos)
-            self.scale(table, H, neg, pos, exponent)
-            return
-        _native.update(table, V, Wt, H, beta, floor, exponent, weights, add_neg, add_pos)
-
-    def sweeps(
-        self,
-        n: int,
-        halves: Sequence[Half],
-        beta: float,
-        floor: Array,
-        exponent: float,
-        momentum: Array | None = None,
-    ) -> None:
-        if _better_by_blas(halves[0].table, beta, halves[0].weights):
-            composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
+    def update(self, half: Half, exponent: float, add_neg: Array | None = None, add_pos: Array | None = None) -> None:
+        if _better_by_blas(half):
+            super().update(half, exponent, add_neg, add_pos)
         else:
-            _native.sweeps(n, list(halves), beta, floor, exponent, momentum)
+            _native.update(half, exponent, add_neg, add_pos)
 
-    def divergence(
-        self, table: Table, V: Array, Wt: Array, H: Array, beta: float, floor: Array, weights: Array | None = None
-    ) -> NDArray[np.float64]:
-        values = np.empty(len(table))
-        _native.divergence(table, V, Wt, H, beta, floor, weights, values)
-        return values
+    def sweeps(self, n: int, halves: Sequence[Half], exponent: float, momentum: Array | None = None) -> None:
+        if _better_by_blas(halves[0]):
+            super().sweeps(n, halves, exponent, momentum)
+        else:
+            _native.sweeps(n, list(halves), exponent, momentum)
 
     def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
         return float(_native.coordinate_sweep(H, gram, cross, inverse, order))
-
-    def coordinate_update(
-        self, table: Table, V: Array, Wt: Array, H: Array, orders: list[Any], l1: float, l2: float
-    ) -> NDArray[np.float64]:
-        cross = composed.products(table, V, Wt, H)
-        return composed.coordinate_update(table, cross, Wt, H, orders, l1, l2, self.coordinate_sweep)
 
     def sparse_gradient(self, v: Any, wt: Array, h: Array, floor: float | None = None) -> Array:
         neg = np.empty(h.shape, h.dtype)
@@ -94,27 +58,18 @@ class Native:
     def sparse_divergence(self, v: Any, wt: Array, h: Array, floor: float) -> float:
         return float(_native.sparse(*_compressed(v), wt, h, floor, True, None))
 
-    def couple(self, H: Array, neg: Array, pos: Array, target: Array, alpha: Array, smoothness: float) -> None:
-        _native.couple(H, neg, pos, target, alpha, smoothness)
-
-    def unit_norm(self, H: Array, neg: Array, pos: Array) -> None:
-        _native.unit_norm(H, neg, pos)
-
     def spatial_step(
-        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None, keep_v: bool = False
-    ) -> tuple[NDArray[np.complex128], float]:
+        self, X: Array, v: Array, R: Covariances, psi: Array | None = None, keep_v: bool = False
+    ) -> tuple[Covariances, float]:
         new = np.empty_like(R)
-        value = _native.spatial_step(X, v, R, new, psi, keep_v)
-        return new, float(value)
+        return new, float(_native.spatial_step(X, v, R, new, psi, keep_v))
 
-    def spatial_gradient(
-        self, X: Array, v: Array, R: NDArray[np.complex128], psi: Array | None = None
-    ) -> tuple[Array, Array]:
+    def spatial_gradient(self, X: Array, v: Array, R: Covariances, psi: Array | None = None) -> tuple[Array, Array]:
         neg, pos = np.empty_like(v), np.empty_like(v)
         _native.spatial_gradient(X, v, R, neg, pos, psi)
         return neg, pos
 
-    def wiener(self, X: Array, v: Array, R: NDArray[np.complex128]) -> Array:
+    def wiener(self, X: Array, v: Array, R: Covariances) -> Array:
         images = np.empty((len(v), *X.shape), X.dtype)
         _native.wiener(X, v, R, images)
         return images
@@ -127,6 +82,11 @@ class Native:
     def threads(self) -> int:
         """Threads that the kernels use (set OMP_NUM_THREADS before the first import to change it)."""
         return int(_native.threads())
+
+
+def _better_by_blas(half: Half) -> bool:
+    plain = half.beta == 2 and half.weights is None and half.endings is None
+    return plain and int(half.table[:, K].max(initial=0)) > BLAS_RANK
 
 
 def _compressed(v: Any) -> tuple[Array, Array, Array]:

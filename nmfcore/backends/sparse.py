@@ -4,120 +4,72 @@ For β = 1 and 2 only the non-zeros cost anything: Σ Λ is a product of sums, a
 entry of Λ counts, so the dense kernels run on blocks of columns; no dense (F, N) is ever made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.backends import Backend, composed
-from nmfcore.compressed import Compressed
-from nmfcore.layout import H_AT, K0, K1, V_AT, W_AT, Array, F, Half, K, N, Table, make_table, view
+from nmfcore.backends.base import Around
+from nmfcore.layout import H_AT, K0, K1, V_AT, W_AT, Array, F, Half, K, N, make_table, view
 
 BLOCK = 1 << 20  # entries of V that are made dense at once
 
 
-class Sparse:
-    """A backend that takes a :class:`nmfcore.compressed.Compressed` for V; see :class:`nmfcore.backends.Backend`."""
+class Sparse(Around):
+    """Around a backend, for V that is :class:`nmfcore.compressed.Compressed`; see :class:`nmfcore.backends.Backend`."""
 
-    def __init__(self, engine: Backend) -> None:
-        self.engine = engine
-        self.name, self.xp = engine.name, engine.xp
-
-    def split_gradient(
-        self, table: Table, V: Compressed, Wt: Array, H: Array, beta: float, floor: Array, weights: None = None
-    ) -> tuple[Array, Array]:
-        neg, pos = np.zeros_like(H), np.zeros_like(H)
-        for row, low in zip(table.tolist(), floor.tolist(), strict=True):
-            v, wt, h = _problem(row, V, Wt, H)
+    def split_gradient(self, half: Half) -> tuple[Array, Array]:
+        neg, pos = np.zeros_like(half.H), np.zeros_like(half.H)
+        for row, low in zip(half.table.tolist(), half.floor.tolist(), strict=True):
+            v, wt, h = _problem(row, half)
             rows = slice(row[K0], row[K1])
             above, below = (view(flat, row[H_AT], row[K], row[N])[rows] for flat in (neg, pos))
-            if beta == 2:
+            if half.beta == 2:
                 above[...] = self.engine.sparse_gradient(v, wt[rows], h[rows])
                 below[...] = (wt[rows] @ wt.T) @ h
-            elif beta == 1:
+            elif half.beta == 1:
                 above[...] = self.engine.sparse_gradient(v, wt, h, low)[rows]
                 below[...] = wt[rows].sum(1, dtype=np.float64)[:, None]
             else:
-                for columns, one, dense, part in _blocks(row, v, h):
-                    both = self.engine.split_gradient(one, dense, wt.reshape(-1), part, beta, np.array([low]))
+                for columns, block in _blocks(half.beta, low, v, wt, h):
+                    both = self.engine.split_gradient(block)
                     above[:, columns], below[:, columns] = (flat.reshape(row[K], -1)[rows] for flat in both)
         return neg, pos
 
-    def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
-        self.engine.scale(table, H, neg, pos, exponent)
-
-    def update(
-        self,
-        table: Table,
-        V: Compressed,
-        Wt: Array,
-        H: Array,
-        beta: float,
-        floor: Array,
-        exponent: float,
-        weights: None = None,
-        add_neg: Array | None = None,
-        add_pos: Array | None = None,
-    ) -> None:
-        neg, pos = self.split_gradient(table, V, Wt, H, beta, floor)
-        composed.add_rows(table, neg, add_neg)
-        composed.add_rows(table, pos, add_pos)
-        self.scale(table, H, neg, pos, exponent)
-
-    def sweeps(
-        self,
-        n: int,
-        halves: Sequence[Half],
-        beta: float,
-        floor: Array,
-        exponent: float,
-        momentum: Array | None = None,
-    ) -> None:
-        composed.sweeps(self, n, halves, beta, floor, exponent, momentum)
-
-    def divergence(
-        self, table: Table, V: Compressed, Wt: Array, H: Array, beta: float, floor: Array, weights: None = None
-    ) -> NDArray[np.float64]:
-        values = np.zeros(len(table))
-        for b, (row, low) in enumerate(zip(table.tolist(), floor.tolist(), strict=True)):
-            v, wt, h = _problem(row, V, Wt, H)
-            if beta == 2:
+    def divergence(self, half: Half) -> NDArray[np.float64]:
+        values = np.zeros(len(half.table))
+        for b, (row, low) in enumerate(zip(half.table.tolist(), half.floor.tolist(), strict=True)):
+            v, wt, h = _problem(row, half)
+            if half.beta == 2:
                 # ½‖V − Λ‖² without Λ, in float64: what remains is a difference of large numbers.
                 wide, long = wt.astype(np.float64), h.astype(np.float64)
                 overlap = (self.engine.sparse_gradient(v.astype(np.float64), wide, long) * long).sum()
                 square = ((wide @ wide.T) * (long @ long.T)).sum()
                 values[b] = max(float(v.data.astype(np.float64) @ v.data) / 2 - float(overlap) + float(square) / 2, 0.0)
-            elif beta == 1:
+            elif half.beta == 1:
                 total = wt.sum(1, dtype=np.float64) @ h.sum(1, dtype=np.float64)
                 values[b] = self.engine.sparse_divergence(v, wt, h, low) - float(v.sum(dtype=np.float64)) + float(total)
             else:
-                for _, one, dense, part in _blocks(row, v, h):
-                    values[b] += self.engine.divergence(one, dense, wt.reshape(-1), part, beta, np.array([low]))[0]
+                for _, block in _blocks(half.beta, low, v, wt, h):
+                    values[b] += self.engine.divergence(block)[0]
         return values
 
-    def coordinate_update(
-        self, table: Table, V: Compressed, Wt: Array, H: Array, orders: list[Any], l1: float, l2: float
-    ) -> NDArray[np.float64]:
-        problems = [_problem(row, V, Wt, H) for row in table.tolist()]
-        cross = [self.engine.sparse_gradient(v, wt, h) for v, wt, h in problems]
-        return composed.coordinate_update(table, cross, Wt, H, orders, l1, l2, self.engine.coordinate_sweep)
+    def cross_products(self, half: Half) -> list[Array]:
+        return [self.engine.sparse_gradient(*_problem(row, half)) for row in half.table.tolist()]
 
 
-def _problem(row: list[int], V: Compressed, Wt: Array, H: Array) -> tuple[Any, Array, Array]:
+def _problem(row: list[int], half: Half) -> tuple[Any, Array, Array]:
     """V (CSC), Wt (K, F) and H (K, N) of one row of the table."""
-    return V.columns[row[V_AT]], view(Wt, row[W_AT], row[K], row[F]), view(H, row[H_AT], row[K], row[N])
+    return half.V.columns[row[V_AT]], view(half.Wt, row[W_AT], row[K], row[F]), view(half.H, row[H_AT], row[K], row[N])
 
 
-def _blocks(row: list[int], v: Any, h: Array) -> Any:
-    """Blocks of columns as problems of their own: (columns, table, dense V, H), flat and contiguous."""
-    width = max(1, BLOCK // row[F])
-    for start in range(0, row[N], width):
-        columns = slice(start, min(start + width, row[N]))
-        dense = v[:, columns].toarray(order="C")
-        yield (
-            columns,
-            make_table([dense.shape], [row[K]]),
-            dense.reshape(-1),
-            h[:, columns].copy().reshape(-1),
-        )
+def _blocks(beta: float, low: float, v: Any, wt: Array, h: Array) -> Iterator[tuple[slice, Half]]:
+    """Blocks of columns of one problem, as dense problems of their own."""
+    rows, frames = v.shape
+    width = max(1, BLOCK // rows)
+    for start in range(0, frames, width):
+        columns = slice(start, min(start + width, frames))
+        dense, part = v[:, columns].toarray(order="C"), h[:, columns].copy()
+        table = make_table([dense.shape], [len(wt)])
+        yield columns, Half(table, dense.reshape(-1), wt.reshape(-1), part.reshape(-1), beta, np.array([low]))

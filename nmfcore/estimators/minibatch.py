@@ -1,8 +1,6 @@
 """scikit-learn's MiniBatchNMF: the components follow a decaying sum of what the mini-batches say.
 
-Lefèvre, Bach and Févotte, "Online algorithms for nonnegative matrix factorization with the Itakura-Saito divergence",
-WASPAA 2011: the two parts of the gradient in H are kept as running sums, A of H^(1/γ) neg and B of pos; then
-H = (A / B)^γ, which for a single batch and no memory is the multiplicative update.
+The sums, and a batch as a problem for a backend, are those of :mod:`nmfcore.minibatches`.
 """
 
 import warnings
@@ -17,13 +15,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from nmfcore import backends, layout
 from nmfcore.arrays import host, unwrap, wrap
-from nmfcore.backends.sparse import Sparse
-from nmfcore.compressed import Compressed, is_sparse
-from nmfcore.divergence import level_floor, mm_exponent
+from nmfcore.compressed import is_sparse
+from nmfcore.divergence import mm_exponent
 from nmfcore.estimators.base import Factorizer
-from nmfcore.layout import Matrices
+from nmfcore.minibatches import DecayingSums, MiniBatch
 
 Array = NDArray[Any]
 
@@ -142,7 +138,7 @@ class MiniBatchNMF(Factorizer):
         if self.fresh_restarts:
             batches = [_Batch(X, self._beta_loss)]
             parts = [self._solve_w(batches[0], H, self._transform_iterations())]
-        error = sum(batch.divergence(part, H) for batch, part in zip(batches, parts, strict=True))
+        error = sum(batch.divergence(H, part) for batch, part in zip(batches, parts, strict=True))
         self.reconstruction_err_ = float(np.sqrt(2 * max(error, 0.0)))
         self.components_, self.n_components_ = wrap(H, kind), len(H)
         return wrap(np.concatenate(parts, axis=1).T, kind)
@@ -177,7 +173,7 @@ class MiniBatchNMF(Factorizer):
         W, H = self._start(X, W, H)
         self._rho = self.forget_factor ** (min(self.batch_size, X.shape[0]) / X.shape[0])
         self._gamma = mm_exponent(self._beta_loss)
-        self._components_numerator, self._components_denominator = H.copy(), np.ones_like(H)
+        self._sums = DecayingSums(H.copy(), np.ones_like(H), self._gamma)
         return W, H
 
     def _transform_iterations(self) -> int:
@@ -190,21 +186,14 @@ class MiniBatchNMF(Factorizer):
             part = self._solve_w(batch, H, self.fresh_restarts_max_iter)
         else:
             batch.update_w(part, H, self._gamma, l1_W, l2_W)
-        above, below = batch.gradient_h(part, H)
+        above, below = batch.gradient(H, part)
         cost = batch.divergence_at(part, H, above, below)
         if l1_W or l2_W or l1_H or l2_H:
             cost += l1_W * float(part.sum()) + l1_H * float(H.sum())
             cost += l2_W * float(np.square(part).sum()) + l2_H * float(np.square(H).sum())
         if batch.mean == 0:  # silence teaches nothing
             return cost / batch.samples
-        numerator, denominator = self._components_numerator, self._components_denominator
-        numerator *= self._rho
-        numerator += above * (H if self._gamma == 1 else H ** (1 / self._gamma))
-        denominator *= self._rho
-        denominator += below + l1_H + l2_H * H
-        H[...] = np.divide(numerator, denominator, out=np.zeros_like(H), where=denominator > 0)
-        if self._gamma != 1:
-            H **= self._gamma
+        H[...] = self._sums.join(H, above, below + l1_H + l2_H * H, self._rho)
         return cost / batch.samples
 
     def _solve_w(self, batch: "_Batch", H: Array, iterations: int) -> Array:
@@ -219,50 +208,31 @@ class MiniBatchNMF(Factorizer):
         return part
 
 
-class _Batch:
-    """Some samples of X, as the backend's problem Xᵀ ≈ Hᵀ Wᵀ, and its transpose."""
+class _Batch(MiniBatch):
+    """Some samples of X, as the problem Xᵀ ≈ Hᵀ Wᵀ: its patterns are H, its activations W (K, samples)."""
 
     def __init__(self, X: Any, beta: float) -> None:
-        engine: Any = backends.get()
-        given: Any = Compressed.of(X.T) if is_sparse(X) else Matrices.of(X.T)
-        self.engine = Sparse(engine) if is_sparse(X) else engine
-        self.samples, self.beta = int(X.shape[0]), beta
+        super().__init__(X.T, beta)
+        self.samples = int(X.shape[0])
         self.mean = float(X.mean())
-        self.columns, self.rows = given.flat, given.transposed().flat
-        values = given.columns[0].data if is_sparse(X) else given.flat
+        values = X.data if is_sparse(X) else X
         self.energy = float(np.square(values, dtype=np.float64).sum())
-        self.floor = level_floor(np.array([float(X.max())]), beta, X.dtype)
-        self.shape = given.shapes
-
-    def _table(self, H: Array) -> layout.Table:
-        return layout.make_table(self.shape, [len(H)])
 
     def update_w(self, part: Array, H: Array, gamma: float, l1: float, l2: float) -> None:
         """The multiplicative update of W (K, samples) in place."""
-        given = (self._table(H), self.columns, H.reshape(-1), part.reshape(-1))
+        half = self.half(H, part)
         if l2 == 0:
-            add = np.full(len(H), l1, H.dtype) if l1 else None
-            self.engine.update(*given, self.beta, self.floor, gamma, None, None, add)
+            self.engine.update(half, gamma, None, np.full(len(H), l1, H.dtype) if l1 else None)
             return
-        neg, pos = self.engine.split_gradient(*given, self.beta, self.floor)
-        self.engine.scale(given[0], given[3], neg, pos + (l1 + l2 * given[3]), gamma)
-
-    def gradient_h(self, part: Array, H: Array) -> tuple[Array, Array]:
-        """Both parts of the gradient in H (K, n_features)."""
-        table = layout.transposed(self._table(H))
-        neg, pos = self.engine.split_gradient(table, self.rows, part.reshape(-1), H.reshape(-1), self.beta, self.floor)
-        return neg.reshape(H.shape), pos.reshape(H.shape)
+        neg, pos = self.engine.split_gradient(half)
+        self.engine.scale(half.table, half.H, neg, pos + (l1 + l2 * half.H), gamma)
 
     def divergence_at(self, part: Array, H: Array, above: Array, below: Array) -> float:
         """`divergence`, where both parts of the gradient in H are at hand: for β = 2 they tell it."""
         if self.beta != 2:
-            return self.divergence(part, H)
+            return self.divergence(H, part)
         overlap, energy = (float(np.multiply(one, H).sum(dtype=np.float64)) for one in (above, below))
         return max(self.energy / 2 - overlap + energy / 2, 0.0)
-
-    def divergence(self, part: Array, H: Array) -> float:
-        given = (self._table(H), self.columns, H.reshape(-1), part.reshape(-1))
-        return float(self.engine.divergence(*given, self.beta, self.floor)[0])
 
 
 class _Watch:

@@ -291,20 +291,7 @@ static void add_rows(const FactorJob<T> &job, int64_t b, const T *packed, const 
     }
 }
 
-// Σ_f of one row of Wt, the whole positive part of the gradient for KL. In eight interleaved sums of doubles: a
-// single one would wait for each addition.
-template <typename T> static T row_sum(const T *row, int64_t F) {
-    double part[8] = {};
-    int64_t f = 0;
-    for (; f + 8 <= F; f += 8)
-        for (int i = 0; i < 8; ++i) part[i] += row[f + i];
-    double sum = 0;
-    for (; f < F; ++f) sum += row[f];
-    for (int i = 0; i < 8; ++i) sum += part[i];
-    return T(sum);
-}
-
-// WtWtᵀ, packed as a W of K rows.
+// WtWtᵀ, packed as a W of K rows; W is that of the problem, or any other in its place.
 template <typename T> static void pack_gram(const T *Wt, const Problem &p, T *out) {
     constexpr int L = Simd<T>::lanes, TALL = 4, WIDE = 2;
     const auto at = [&](int64_t row, int64_t k) -> T & { return out[(row / ROWS * p.K + k) * ROWS + row % ROWS]; };
@@ -335,16 +322,29 @@ template <typename T> static void pack_gram(const T *Wt, const Problem &p, T *ou
 }
 
 // What one thread works with: the W of the problem it is at, packed, with the sums of its rows or its WᵀW, and scratch.
+// Where H is to explain signals M, λ AAᵀ stands in the place of WᵀW, and λ A is packed as a W of C rows.
 template <typename T> struct Desk {
     Scratch memory;
-    T *packed, *totals, *panels, *ratios, *gram;
+    T *packed, *totals, *panels, *ratios, *signals, *weights, *gram;
     int64_t holds = -1;  // the problem whose W is packed
     const double *momentum = nullptr;  // of each problem in this sweep
-    Desk(int64_t K, int64_t packed_size)
-        : memory((packed_size + K + 64 + (K + ROWS) * K + GROUP * Panel<T>::size(K) + 2 * CHUNK * Panel<T>::cols) *
+    Desk(int64_t K, int64_t packed_size, int64_t C)
+        : memory((packed_size + K + 64 + (K + ROWS) * K + GROUP * Panel<T>::size(K) + 2 * CHUNK * Panel<T>::cols +
+                  (C + ROWS) * (Panel<T>::cols + K)) *
                  int64_t(sizeof(T))),
           packed(static_cast<T *>(memory.memory)), totals(packed + packed_size), panels(totals + (K + 63) / 64 * 64),
-          ratios(panels + GROUP * Panel<T>::size(K)), gram(ratios + 2 * CHUNK * Panel<T>::cols) {}
+          ratios(panels + GROUP * Panel<T>::size(K)), signals(ratios + 2 * CHUNK * Panel<T>::cols),
+          weights(signals + (C + ROWS) * Panel<T>::cols), gram(weights + (C + ROWS) * K) {}
+
+    void fetch_regression(const Problem &p, const Ending<T> &ending) {
+        Problem mine = p;
+        mine.F = ending.C;
+        pack(ending.A, mine, weights);
+        pack_gram(ending.A, mine, gram);
+        const T lam = T(ending.lam);
+        for (int64_t i = 0; i < blocks_of(ending.C) * ROWS * p.K; ++i) weights[i] *= lam;
+        for (int64_t i = 0; i < blocks_of(p.K) * ROWS * p.K; ++i) gram[i] *= lam;
+    }
 
     // A half of a sweep begins: W has changed.
     void start(const FactorJob<T> &job, int64_t sweep) {
@@ -358,18 +358,32 @@ template <typename T> struct Desk {
         const T *Wt = job.Wt + p.w_at;
         pack(Wt, p, packed);
         if (KIND == KL)
-            for (int64_t k = 0; k < p.K; ++k) totals[k] = row_sum(Wt + k * p.F, p.F);
+            for (int64_t k = 0; k < p.K; ++k) totals[k] = T(row_sum(Wt + k * p.F, p.F));
         if (KIND == FROBENIUS) pack_gram(Wt, p, gram);
+        if (job.ending == REGRESSED) fetch_regression(p, job.endings[b]);
         holds = b;
     }
 };
+
+// The negative part of the gradient of (λ/2) ‖M − HᵀA‖², λ A Mᵀ, joins that of the panel.
+template <typename T, int NV>
+static void explain(const Ending<T> &ending, const Desk<T> &desk, const Problem &p, const Panel<T> &panel) {
+    constexpr int L = Simd<T>::lanes, C = Panel<T>::cols;
+    for (int64_t c = 0; c < ending.C; ++c)
+        for (int j = 0; j < NV; ++j)
+            store(desk.signals + c * C + j * L, load_first(ending.M + c * p.N + panel.n0 + j * L, panel.have - j * L));
+    __builtin_memset(desk.signals + ending.C * C, 0, ROWS * C * sizeof(T));
+    back_all<T, NV>(desk.weights, p.K, p.k0, p.k1, desk.signals, int(blocks_of(ending.C)), panel.neg);
+}
 
 // Both parts of the gradient of the panel, either stored or applied.
 template <typename T, Kind KIND, int NV>
 static void close(const FactorJob<T> &job, int64_t b, const Desk<T> &desk, const Panel<T> &panel) {
     constexpr int L = Simd<T>::lanes, C = Panel<T>::cols;
     const Problem &p = job.problems[b];
-    if (KIND == FROBENIUS) back_all<T, NV>(desk.gram, p.K, p.k0, p.k1, panel.h, int(blocks_of(p.K)), panel.pos);
+    if (KIND == FROBENIUS || job.ending == REGRESSED)
+        back_all<T, NV>(desk.gram, p.K, p.k0, p.k1, panel.h, int(blocks_of(p.K)), panel.pos);
+    if (job.ending == REGRESSED) explain<T, NV>(job.endings[b], desk, p, panel);
     for (int64_t k = p.k0; k < p.k1; ++k) {
         const T more_neg = job.add_neg ? job.add_neg[p.row_at + k] : T(0);
         const T more_pos = job.add_pos ? job.add_pos[p.row_at + k] : T(0);
@@ -378,7 +392,8 @@ static void close(const FactorJob<T> &job, int64_t b, const Desk<T> &desk, const
             const int n = panel.have - j * L;
             const Vec<T> most = splat(Simd<T>::largest);
             const Vec<T> above = vmin(load(panel.neg + at) + more_neg, most);
-            const Vec<T> below = vmin((KIND == KL ? splat(desk.totals[k]) : load(panel.pos + at)) + more_pos, most);
+            const Vec<T> same = splat(KIND == KL ? desk.totals[k] + more_pos : more_pos);
+            const Vec<T> below = vmin(load(panel.pos + at) + same, most);
             if (job.neg) {
                 store_first(job.neg + out, above, n);
                 store_first(job.pos + out, below, n);
@@ -442,15 +457,19 @@ static void work_on(const FactorJob<T> &job, int64_t b, int64_t part, int64_t pa
 // they packed.
 template <typename T, typename WORK> static void run_sweeps(const FactorJob<T> *halves, int count, int64_t sweeps) {
     const FactorJob<T> &job = halves[0];
-    int64_t K = 0, packed = 0, work = 0, V = 0;
-    for (int half = 0; half < count; ++half)
+    int64_t K = 0, packed = 0, work = 0, V = 0, C = 0, ending = 0;
+    for (int half = 0; half < count; ++half) {
+        const int64_t bytes = ending_bytes(halves[half]);
+        if (bytes > ending) ending = bytes;
         for (int64_t b = 0; b < job.count; ++b) {
             const Problem &p = halves[half].problems[b];
             const int64_t size = blocks_of(p.F) * ROWS * p.K;
             if (p.K > K) K = p.K;
             if (size > packed) packed = size;
+            if (halves[half].ending == REGRESSED && halves[half].endings[b].C > C) C = halves[half].endings[b].C;
             if (half == 0) work += p.F * p.N * p.K, V += p.F * p.N * int64_t(sizeof(T));
         }
+    }
     const int threads = work < SMALL ? 1 : job.threads;
     const bool whole = job.count >= 4 * int64_t(threads), resident = V <= RESIDENT;
     const int64_t parts = resident ? threads : 4 * threads;
@@ -458,7 +477,8 @@ template <typename T, typename WORK> static void run_sweeps(const FactorJob<T> *
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         FlushSubnormals flush;
-        Desk<T> desk(K, packed);
+        Desk<T> desk(K, packed, C);
+        Scratch scratch(ending);
         if (whole) {
 #pragma omp for schedule(dynamic, 1)
             for (int64_t i = 0; i < job.count; ++i)
@@ -466,6 +486,7 @@ template <typename T, typename WORK> static void run_sweeps(const FactorJob<T> *
                     for (int half = 0; half < count; ++half) {
                         desk.start(job, sweep);
                         work_on<T, WORK>(halves[half], job.order[i], 0, 1, desk);
+                        end_alone(halves[half], job.order[i], scratch.memory);
                     }
         } else {
             for (int64_t sweep = 0; sweep < sweeps; ++sweep)
@@ -480,6 +501,7 @@ template <typename T, typename WORK> static void run_sweeps(const FactorJob<T> *
                         for (int64_t i = 0; i < job.count * parts; ++i)
                             work_on<T, WORK>(halves[half], i / parts, i % parts, parts, desk);
                     }
+                    end_shared(halves[half], scratch.memory);
                 }
         }
     }

@@ -15,6 +15,19 @@ struct Problem {
     int64_t k0, k1;               // the rows of H to be updated
 };
 
+// What follows the update of H in a sweep, of one kind in all problems; nmfcore/layout.py tells what each is.
+enum EndingKind { PLAIN, UNIT_SUM, UNIT_NORM, COUPLED, REGRESSED };
+
+template <typename T>
+struct Ending {
+    const double *target, *alpha;  // COUPLED: (K, N), and one per row
+    double smoothness;
+    int64_t C;                    // REGRESSED: the signals
+    const T *M;                   // (C, N)
+    T *A, *next;                  // (K, C), and room for as much
+    double lam, mu;
+};
+
 template <typename T>
 struct FactorJob {
     const Problem *problems;
@@ -31,6 +44,8 @@ struct FactorJob {
     T *neg, *pos;                 // where to store the two parts; nullptr: scale H instead
     const int64_t *first_panel;   // of each problem in by_panel: for the divergence
     double *by_panel;
+    EndingKind ending;
+    const Ending<T> *endings;     // one per problem, where there is one; UNIT_NORM and COUPLED need neg and pos
     int threads;
 };
 
@@ -72,26 +87,6 @@ struct SparseJob {
     int threads;
 };
 
-// An exact update of a factor H (K, N), of which neg and pos are the parts of the gradient.
-template <typename T>
-struct UnitJob {
-    int64_t K, N;
-    T *H;
-    const T *neg, *pos;
-    int threads;
-};
-
-template <typename T>
-struct CoupleJob {
-    int64_t K, N;
-    T *H;
-    const T *neg, *pos;
-    const double *target;         // (K, N)
-    const double *alpha;          // one per row
-    double smoothness;
-    int threads;
-};
-
 struct Variant {
     const char *name;
     void (*update_f32)(const FactorJob<float> *halves, int count, int64_t sweeps);
@@ -108,10 +103,6 @@ struct Variant {
     double (*coordinate_sweep_f64)(const SweepJob<double> &);
     double (*sparse_f32)(const SparseJob<float> &);
     double (*sparse_f64)(const SparseJob<double> &);
-    void (*couple_f32)(const CoupleJob<float> &);
-    void (*couple_f64)(const CoupleJob<double> &);
-    void (*unit_norm_f32)(const UnitJob<float> &);
-    void (*unit_norm_f64)(const UnitJob<double> &);
 };
 
 constexpr int64_t MAX_CHANNELS = 32;  // of the spatial kernels

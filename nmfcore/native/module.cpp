@@ -79,10 +79,22 @@ void need(bool condition, const char *message) {
     if (!condition) throw nb::value_error(message);
 }
 
-// The table's problems must lie within the buffers: nothing outside is read or written, whatever Python passes.
+template <typename T> using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// What follows an update in one problem, as nmfcore.layout.Ending has it: the kind, and what the last two kinds need.
+using CouplingOf = std::tuple<Matrix<const double>, In<double>, double>;
+template <typename T> using RegressionOf = std::tuple<Matrix<const T>, Matrix<T>, double, double>;
 template <typename T>
-FactorJob<T> job_of(const Table &table, const In<T> &V, const In<T> &Wt, size_t h_size, double beta, const In<double> &floor,
-                    const std::optional<In<T>> &weights) {
+using EndingOf = std::tuple<std::string, std::optional<CouplingOf>, std::optional<RegressionOf<T>>>;
+
+// Half of a sweep, as nmfcore.layout.Half has it; H may be one to write or one to read.
+template <typename T, typename H>
+using Half = std::tuple<Table, In<T>, In<T>, H, double, In<double>, std::optional<In<T>>, std::optional<Out<T>>,
+                        std::optional<std::vector<EndingOf<T>>>>;
+
+// The table's problems must lie within the buffers: nothing outside is read or written, whatever Python passes.
+template <typename T, typename HALF> FactorJob<T> job_of(const HALF &half) {
+    const auto &[table, V, Wt, H, beta, floor, weights, last, endings] = half;
     need(table.shape(1) == sizeof(Problem) / sizeof(int64_t), "table must have nine columns");
     need(floor.size() == table.shape(0), "floor must have one value per problem");
     FactorJob<T> job{};
@@ -93,11 +105,12 @@ FactorJob<T> job_of(const Table &table, const In<T> &V, const In<T> &Wt, size_t 
         need(p.F > 0 && p.N > 0 && p.K > 0 && p.k0 >= 0 && p.k0 <= p.k1 && p.k1 <= p.K, "table has an impossible shape");
         need(p.v_at >= 0 && p.v_at + p.F * p.N <= int64_t(V.size()), "a problem lies outside V");
         need(p.w_at >= 0 && p.w_at + p.F * p.K <= int64_t(Wt.size()), "a problem lies outside Wt");
-        need(p.h_at >= 0 && p.h_at + p.K * p.N <= int64_t(h_size), "a problem lies outside H");
+        need(p.h_at >= 0 && p.h_at + p.K * p.N <= int64_t(H.size()), "a problem lies outside H");
     }
     if (weights) need(weights->size() == V.size(), "weights must be as large as V");
     job.V = V.data();
     job.Wt = Wt.data();
+    job.H = const_cast<T *>(H.data());  // one to read is never written
     job.weights = weights ? weights->data() : nullptr;
     job.floor = floor.data();
     job.beta = beta;
@@ -125,16 +138,14 @@ template <typename T> void run_sweeps(std::vector<FactorJob<T>> &halves, int64_t
 }
 
 template <typename T>
-void update(Table table, In<T> V, In<T> Wt, Out<T> H, double beta, In<double> floor, double exponent,
-            std::optional<In<T>> weights, std::optional<In<T>> add_neg, std::optional<In<T>> add_pos) {
-    FactorJob<T> job = job_of<T>(table, V, Wt, H.size(), beta, floor, weights);
+void update(const Half<T, Out<T>> &half, double exponent, std::optional<In<T>> add_neg, std::optional<In<T>> add_pos) {
+    FactorJob<T> job = job_of<T>(half);
     for (const auto *add : {&add_neg, &add_pos})
         if (*add)
             for (int64_t b = 0; b < job.count; ++b) {
                 const Problem &p = job.problems[b];
                 need(p.row_at >= 0 && p.row_at + p.K <= int64_t((*add)->size()), "a problem lies outside add_neg or add_pos");
             }
-    job.H = H.data();
     job.exponent = exponent;
     job.add_neg = add_neg ? add_neg->data() : nullptr;
     job.add_pos = add_pos ? add_pos->data() : nullptr;
@@ -143,22 +154,77 @@ void update(Table table, In<T> V, In<T> Wt, Out<T> H, double beta, In<double> fl
     run_sweeps(one, 1);
 }
 
-// Half of a sweep, as nmfcore.layout.Half has it.
-template <typename T>
-using Half = std::tuple<Table, In<T>, In<T>, Out<T>, std::optional<In<T>>, std::optional<Out<T>>>;
 using Momentum = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
+// The endings of a half, and the memory that they need beside it.
+template <typename T> struct Endings {
+    std::vector<Ending<T>> each;
+    std::vector<T> neg, pos, next;
+
+    void attach(FactorJob<T> &job, const std::vector<EndingOf<T>> &given, size_t size) {
+        static const char *const names[] = {"", "unit sum", "unit norm", "coupling", "regression"};
+        need(int64_t(given.size()) == job.count && job.count > 0, "endings must have one entry per problem");
+        const std::string &name = std::get<0>(given[0]);
+        for (EndingKind kind : {UNIT_SUM, UNIT_NORM, COUPLED, REGRESSED})
+            if (name == names[kind]) job.ending = kind;
+        need(job.ending != PLAIN, "an ending is 'unit sum', 'unit norm', 'coupling' or 'regression'");
+        need(job.ending != REGRESSED || job.beta != 2, "a regression within sweeps is not for beta = 2");
+        size_t unknowns = 0;
+        for (int64_t b = 0; b < job.count; ++b) {
+            need(std::get<0>(given[size_t(b)]) == name, "the endings of all problems must be of one kind");
+            each.push_back(checked(job, job.problems[b], given[size_t(b)]));
+            unknowns += size_t(job.problems[b].K * each.back().C);
+        }
+        next.resize(unknowns);
+        T *at = next.data();
+        for (int64_t b = 0; b < job.count; at += job.problems[b].K * each[size_t(b)].C, ++b) each[size_t(b)].next = at;
+        if (job.ending == UNIT_NORM || job.ending == COUPLED) {
+            neg.resize(size);
+            pos.resize(size);
+            job.neg = neg.data();
+            job.pos = pos.data();
+        }
+        job.endings = each.data();
+    }
+
+    static Ending<T> checked(const FactorJob<T> &job, const Problem &p, const EndingOf<T> &given) {
+        Ending<T> out{};
+        need(p.k0 == 0 && p.k1 == p.K, "a problem with an ending must be free in all rows");
+        if (job.ending == COUPLED) {
+            need(std::get<1>(given).has_value(), "a coupling needs its target");
+            const auto &[target, alpha, smoothness] = *std::get<1>(given);
+            need(int64_t(target.shape(0)) == p.K && int64_t(target.shape(1)) == p.N, "target must have the shape of H");
+            need(int64_t(alpha.size()) == p.K, "alpha must have one value per row of H");
+            out.target = target.data();
+            out.alpha = alpha.data();
+            out.smoothness = smoothness;
+        } else if (job.ending == REGRESSED) {
+            need(std::get<2>(given).has_value(), "a regression needs its signals");
+            const auto &[M, A, lam, mu] = *std::get<2>(given);
+            out.C = int64_t(M.shape(0));
+            need(out.C > 0 && int64_t(M.shape(1)) == p.N, "M must be (C, N)");
+            need(int64_t(A.shape(0)) == p.K && int64_t(A.shape(1)) == out.C, "A must be (K, C)");
+            out.M = M.data();
+            out.A = A.data();
+            out.lam = lam;
+            out.mu = mu;
+        }
+        return out;
+    }
+};
+
 template <typename T>
-void sweeps(int64_t n, const std::vector<Half<T>> &halves, double beta, In<double> floor, double exponent,
-            std::optional<Momentum> momentum) {
+void sweeps(int64_t n, const std::vector<Half<T, Out<T>>> &halves, double exponent, std::optional<Momentum> momentum) {
     std::vector<FactorJob<T>> jobs;
-    for (const auto &[table, V, Wt, H, weights, last] : halves) {
-        jobs.push_back(job_of<T>(table, V, Wt, H.size(), beta, floor, weights));
-        jobs.back().H = H.data();
+    std::vector<Endings<T>> endings(halves.size());
+    for (const auto &half : halves) {
+        jobs.push_back(job_of<T>(half));
         jobs.back().exponent = exponent;
+        if (const auto &given = std::get<8>(half)) endings[jobs.size() - 1].attach(jobs.back(), *given, std::get<3>(half).size());
         need(!jobs.back().weights == !jobs[0].weights, "the halves must both have weights, or neither");
         if (!momentum) continue;
-        need(last && last->size() == H.size(), "with momentum, last must be as large as H");
+        const auto &last = std::get<7>(half);
+        need(last && last->size() == std::get<3>(half).size(), "with momentum, last must be as large as H");
         need(int64_t(momentum->shape(0)) == n && int64_t(momentum->shape(1)) == jobs[0].count, "momentum must be (n, problems)");
         jobs.back().last = last->data();
         jobs.back().momentum = momentum->data();
@@ -168,12 +234,9 @@ void sweeps(int64_t n, const std::vector<Half<T>> &halves, double beta, In<doubl
     run_sweeps(jobs, n);
 }
 
-template <typename T>
-void split_gradient(Table table, In<T> V, In<T> Wt, In<T> H, double beta, In<double> floor, std::optional<In<T>> weights,
-                    Out<T> neg, Out<T> pos) {
-    FactorJob<T> job = job_of<T>(table, V, Wt, H.size(), beta, floor, weights);
-    need(neg.size() == H.size() && pos.size() == H.size(), "neg and pos must be as large as H");
-    job.H = const_cast<T *>(H.data());  // read only: neg and pos are set
+template <typename T> void split_gradient(const Half<T, In<T>> &half, Out<T> neg, Out<T> pos) {
+    FactorJob<T> job = job_of<T>(half);
+    need(neg.size() == std::get<3>(half).size() && pos.size() == neg.size(), "neg and pos must be as large as H");
     job.neg = neg.data();
     job.pos = pos.data();
     nb::gil_scoped_release release;
@@ -181,12 +244,9 @@ void split_gradient(Table table, In<T> V, In<T> Wt, In<T> H, double beta, In<dou
     run_sweeps(one, 1);
 }
 
-template <typename T>
-void divergence(Table table, In<T> V, In<T> Wt, In<T> H, double beta, In<double> floor, std::optional<In<T>> weights,
-                Out<double> values) {
-    FactorJob<T> job = job_of<T>(table, V, Wt, H.size(), beta, floor, weights);
+template <typename T> void divergence(const Half<T, In<T>> &half, Out<double> values) {
+    FactorJob<T> job = job_of<T>(half);
     need(int64_t(values.size()) == job.count, "values must have one entry per problem");
-    job.H = const_cast<T *>(H.data());
     nb::gil_scoped_release release;
     const std::vector<int64_t> order = largest_first(job.problems, job.count);
     job.order = order.data();
@@ -299,8 +359,6 @@ template <typename T> void scale(Table table, Out<T> H, Out<T> neg, Out<T> pos, 
     run_scale(job);
 }
 
-template <typename T> using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
 template <typename T>
 double coordinate_sweep(Matrix<T> H, Matrix<const T> gram, Matrix<const T> cross, In<T> inverse, In<int64_t> order) {
     SweepJob<T> job{int64_t(H.shape(1)), int64_t(H.shape(0)), int64_t(order.size()), H.data(), gram.data(),
@@ -311,35 +369,6 @@ double coordinate_sweep(Matrix<T> H, Matrix<const T> gram, Matrix<const T> cross
     for (int64_t i = 0; i < job.count; ++i) need(order(i) >= 0 && order(i) < job.K, "order names a row that H has not");
     nb::gil_scoped_release release;
     return run(job);
-}
-
-void run(const CoupleJob<float> &job) { chosen().couple_f32(job); }
-void run(const CoupleJob<double> &job) { chosen().couple_f64(job); }
-void run(const UnitJob<float> &job) { chosen().unit_norm_f32(job); }
-void run(const UnitJob<double> &job) { chosen().unit_norm_f64(job); }
-
-template <typename T> bool same_shape(const Matrix<T> &H, const Matrix<const T> &other) {
-    return H.shape(0) == other.shape(0) && H.shape(1) == other.shape(1);
-}
-
-template <typename T>
-void couple(Matrix<T> H, Matrix<const T> neg, Matrix<const T> pos, Matrix<const double> target, In<double> alpha,
-            double smoothness) {
-    need(same_shape<T>(H, neg) && same_shape<T>(H, pos), "neg and pos must have the shape of H");
-    need(target.shape(0) == H.shape(0) && target.shape(1) == H.shape(1), "target must have the shape of H");
-    need(alpha.size() == H.shape(0), "alpha must have one value per row of H");
-    if (H.size() == 0) return;
-    CoupleJob<T> job{int64_t(H.shape(0)), int64_t(H.shape(1)), H.data(), neg.data(), pos.data(), target.data(),
-                     alpha.data(), smoothness, threads()};
-    nb::gil_scoped_release release;
-    run(job);
-}
-
-template <typename T> void unit_norm(Matrix<T> H, Matrix<const T> neg, Matrix<const T> pos) {
-    need(same_shape<T>(H, neg) && same_shape<T>(H, pos), "neg and pos must have the shape of H");
-    UnitJob<T> job{int64_t(H.shape(0)), int64_t(H.shape(1)), H.data(), neg.data(), pos.data(), threads()};
-    nb::gil_scoped_release release;
-    run(job);
 }
 
 template <typename T>
@@ -360,17 +389,12 @@ double sparse(In<int64_t> starts, In<int32_t> rows, In<T> values, Matrix<const T
 template <typename T> void define(nb::module_ &m) {
     using namespace nb::literals;
     // noconvert: an array of the wrong kind must fail, not be copied silently.
-    m.def("update", &update<T>, nb::arg("table").noconvert(), nb::arg("V").noconvert(), nb::arg("Wt").noconvert(),
-          nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(), "exponent"_a,
-          nb::arg("weights").noconvert().none(), nb::arg("add_neg").noconvert().none(), nb::arg("add_pos").noconvert().none());
-    m.def("sweeps", &sweeps<T>, "n"_a, nb::arg("halves").noconvert(), "beta"_a, nb::arg("floor").noconvert(),
-          "exponent"_a, nb::arg("momentum").noconvert().none());
-    m.def("split_gradient", &split_gradient<T>, nb::arg("table").noconvert(), nb::arg("V").noconvert(),
-          nb::arg("Wt").noconvert(), nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(),
-          nb::arg("weights").noconvert().none(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert());
-    m.def("divergence", &divergence<T>, nb::arg("table").noconvert(), nb::arg("V").noconvert(), nb::arg("Wt").noconvert(),
-          nb::arg("H").noconvert(), "beta"_a, nb::arg("floor").noconvert(), nb::arg("weights").noconvert().none(),
-          nb::arg("values").noconvert());
+    m.def("update", &update<T>, nb::arg("half").noconvert(), "exponent"_a, nb::arg("add_neg").noconvert().none(),
+          nb::arg("add_pos").noconvert().none());
+    m.def("sweeps", &sweeps<T>, "n"_a, nb::arg("halves").noconvert(), "exponent"_a, nb::arg("momentum").noconvert().none());
+    m.def("split_gradient", &split_gradient<T>, nb::arg("half").noconvert(), nb::arg("neg").noconvert(),
+          nb::arg("pos").noconvert());
+    m.def("divergence", &divergence<T>, nb::arg("half").noconvert(), nb::arg("values").noconvert());
     m.def("spatial_step", &spatial_step<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(), nb::arg("R").noconvert(),
           nb::arg("R_new").noconvert(), nb::arg("psi").noconvert().none(), "keep_v"_a);
     m.def("spatial_gradient", &spatial_gradient<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(),
@@ -383,9 +407,6 @@ template <typename T> void define(nb::module_ &m) {
           nb::arg("cross").noconvert(), nb::arg("inverse").noconvert(), nb::arg("order").noconvert());
     m.def("sparse", &sparse<T>, nb::arg("starts").noconvert(), nb::arg("rows").noconvert(), nb::arg("values").noconvert(),
           nb::arg("Wt").noconvert(), nb::arg("H").noconvert(), "floor"_a, "kullback"_a, nb::arg("neg").noconvert().none());
-    m.def("couple", &couple<T>, nb::arg("H").noconvert(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert(),
-          nb::arg("target").noconvert(), nb::arg("alpha").noconvert(), "smoothness"_a);
-    m.def("unit_norm", &unit_norm<T>, nb::arg("H").noconvert(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert());
 }
 
 }  // namespace

@@ -146,6 +146,12 @@ template <typename T> NMF_INLINE Vec<T> vpow(Vec<T> x, T p) {
     return sum * (Vec<T>)power;
 }
 
+template <typename T> NMF_INLINE T lane_sum(Vec<T> v) {
+    T sum = v[0];
+    for (int i = 1; i < Simd<T>::lanes; ++i) sum += v[i];
+    return sum;
+}
+
 // Subnormals cost a hundred cycles each: they are flushed while a kernel runs, and the thread's mode is restored.
 struct FlushSubnormals {
 #if defined(__SSE2__)

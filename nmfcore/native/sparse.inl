@@ -10,12 +10,6 @@ constexpr int COLUMNS = 16;  // of a block
 
 template <typename T> inline int64_t padded(int64_t K) { return (K + Simd<T>::lanes - 1) / Simd<T>::lanes * Simd<T>::lanes; }
 
-template <typename T> NMF_INLINE T lane_sum(Vec<T> v) {
-    T sum = v[0];
-    for (int i = 1; i < Simd<T>::lanes; ++i) sum += v[i];
-    return sum;
-}
-
 // Λ of `count` entries of a column, whose rows of W are w[0…].
 template <typename T, int COUNT> NMF_INLINE void dots(const T *const *w, const T *h, int64_t size, T *out) {
     constexpr int L = Simd<T>::lanes;

@@ -16,12 +16,12 @@ namespace nmfcore {
 namespace {
 
 #include "simd.inl"
+#include "endings.inl"
 #include "factor.inl"
 #include "spatial.inl"
 #include "scale.inl"
 #include "coordinate_descent.inl"
 #include "sparse.inl"
-#include "constraints.inl"
 
 }  // namespace
 
@@ -42,10 +42,6 @@ const Variant NMF_VARIANT = {
     coordinate_sweep<double>,
     sparse<float>,
     sparse<double>,
-    couple<float>,
-    couple<double>,
-    unit_norm<float>,
-    unit_norm<double>,
 };
 
 }  // namespace nmfcore

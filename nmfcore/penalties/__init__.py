@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from numpy.typing import NDArray
 
 from nmfcore.backends import Backend
+from nmfcore.layout import Ending
 from nmfcore.penalties.constraints import UnitNorm, UnitSum
 from nmfcore.penalties.coupling import Coupling
 from nmfcore.penalties.group_sparsity import GroupSparsity
@@ -73,6 +74,14 @@ class Learning(Protocol):
 
     def advance(self, H: NDArray[Any]) -> None:
         """After each update of H: improve the unknowns, or bring H back to where it must be."""
+
+
+@runtime_checkable
+class Fusible(Protocol):
+    """A penalty that a backend may know how to apply inside its sweeps, where it is the only one of its factor."""
+
+    def ending(self, beta: float, exponent: float) -> Ending | None:
+        """What it does at the end of an update, for kernels; None where they do not know it."""
 
 
 @runtime_checkable

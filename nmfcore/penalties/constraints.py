@@ -1,18 +1,36 @@
 """Constraints on the scale of patterns: columns of W that sum to one, or have unit norm."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.backends import Backend, Constrains
+from nmfcore.backends import Backend
+from nmfcore.layout import Ending
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class UnitSum:
+class _Constraint:
+    """A penalty that costs nothing and adds nothing: it acts by what it does to the factor."""
+
+    factor: str = "W"
+
+    def __post_init__(self) -> None:
+        if self.factor not in ("W", "H"):
+            raise ValueError(f"factor={self.factor!r} must be 'W' or 'H'.")
+
+    def split(self, H: Array) -> tuple[None, None]:
+        return None, None
+
+    def value(self, H: Array) -> float:
+        return 0.0
+
+
+@dataclass(frozen=True)
+class UnitSum(_Constraint):
     """Every pattern (column of W) sums to one: penalties on H then mean what they say.
 
     For β = 1 without weights the multiplicative update followed by a division by the sum is the exact minimiser of
@@ -22,17 +40,6 @@ class UnitSum:
     0.0
     """
 
-    factor: str = "W"
-
-    def __post_init__(self) -> None:
-        _check(self.factor)
-
-    def split(self, H: Array) -> tuple[None, None]:
-        return None, None
-
-    def value(self, H: Array) -> float:
-        return 0.0
-
     def start(self, problem: int, count: int, Wt: Array, H: Array, engine: Backend) -> "UnitSum":
         _rescale(self.factor, Wt, H, _sums)
         return self
@@ -40,9 +47,12 @@ class UnitSum:
     def advance(self, H: Array) -> None:
         H /= _nonzero(_sums(H))
 
+    def ending(self, beta: float, exponent: float) -> Ending | None:
+        return Ending("unit sum")
+
 
 @dataclass(frozen=True)
-class UnitNorm:
+class UnitNorm(_Constraint):
     """Every pattern (column of W) has unit ℓ2 norm.
 
     The gradient is that of the objective as a function of the normalised pattern: Eggert and Körner, IJCNN 2004; Le
@@ -52,29 +62,17 @@ class UnitNorm:
     0.0
     """
 
-    factor: str = "W"
-    fused: Constrains | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        _check(self.factor)
-
-    def split(self, H: Array) -> tuple[None, None]:
-        return None, None
-
-    def value(self, H: Array) -> float:
-        return 0.0
-
     def start(self, problem: int, count: int, Wt: Array, H: Array, engine: Backend) -> "UnitNorm":
         _rescale(self.factor, Wt, H, _norms)
-        return replace(self, fused=engine if isinstance(engine, Constrains) else None)
+        return self
 
     def update(self, H: Array, neg: Array, pos: Array, beta: float, exponent: float) -> None:
-        if exponent == 1 and self.fused is not None:
-            self.fused.unit_norm(H, neg, pos)
-            return
         along_neg, along_pos = ((H * part).sum(1, keepdims=True) for part in (neg, pos))
         H *= quotient(neg + H * along_pos, pos + H * along_neg) ** exponent
         H /= _nonzero(_norms(H))
+
+    def ending(self, beta: float, exponent: float) -> Ending | None:
+        return Ending("unit norm") if exponent == 1 else None
 
 
 def quotient(above: Array, below: Array) -> Array:
@@ -104,8 +102,3 @@ def _rescale(factor: str, Wt: Array, H: Array, size_of: Any) -> None:
     size = _nonzero(size_of(one))
     one /= size
     other *= size
-
-
-def _check(factor: str) -> None:
-    if factor not in ("W", "H"):
-        raise ValueError(f"factor={factor!r} must be 'W' or 'H'.")

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.backends import Backend, Constrains
+from nmfcore.backends import Backend
+from nmfcore.layout import Ending
 from nmfcore.penalties.data import matrix_of
 from nmfcore.penalties.smoothness import data_slope, positive_root, roughness, smooth_slope
 
@@ -65,8 +66,7 @@ class Coupling:
         peak[peak == 0] = 1
         alpha = self.alpha * (np.arange(rows) < len(target))[:, None]
         padded, peak, alpha = (np.asarray(one, dtype=np.float64, like=H) for one in (padded / peak, peak, alpha))
-        fused = engine if isinstance(engine, Constrains) else None
-        return Coupled(padded, peak, alpha, self.smoothness, self.norm, self.factor, fused)
+        return Coupled(padded, peak, alpha, self.smoothness, self.norm, self.factor)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,6 @@ class Coupled:
     smoothness: float
     norm: str
     factor: str
-    fused: Constrains | None = None
 
     def split(self, H: Array) -> tuple[None, None]:
         return None, None
@@ -97,9 +96,6 @@ class Coupled:
         return float((self.alpha * distance).sum()) + roughness(H, self.smoothness)
 
     def update(self, H: Array, neg: Array, pos: Array, beta: float, exponent: float) -> None:
-        if beta == 1 and self.norm == "l1" and self.fused is not None:
-            self.fused.couple(H, neg, pos, self.target, self.alpha[:, 0], self.smoothness)
-            return
         a, c, b, q = data_slope(H, neg, pos, beta)
         y = self._scale(H) * self.target
         size = self.common_scale(H.astype(np.float64), y, a, c, b, q)
@@ -108,6 +104,11 @@ class Coupled:
             a_smooth, c_smooth = smooth_slope(size * H, self.smoothness)
             a, c = a + a_smooth, c + c_smooth
         H[...] = follow(y, a, c, b, q, self.alpha, self.norm)
+
+    def ending(self, beta: float, exponent: float) -> Ending | None:
+        if beta != 1 or self.norm != "l1":
+            return None
+        return Ending("coupling", coupling=(self.target, self.alpha[:, 0], float(self.smoothness)))
 
     def common_scale(self, h: Array, y: Array, a: Array, c: Array, b: Array, q: float) -> Array:
         """The factor (K, 1) of each row of H and S together that is best for the majoriser and the penalty.

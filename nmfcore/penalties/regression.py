@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfcore.backends import Backend
+from nmfcore.layout import Ending
 from nmfcore.penalties.constraints import quotient
 from nmfcore.penalties.data import matrix_of
 
@@ -77,3 +78,10 @@ class Regressed:
 
     def advance(self, H: Array) -> None:
         self.A[...] *= quotient(self.lam * (H @ self.M), self.lam * ((H @ H.T) @ self.A) + self.mu)
+
+    def ending(self, beta: float, exponent: float) -> Ending | None:
+        if beta == 2:
+            return None
+        return Ending(
+            "regression", regression=(np.ascontiguousarray(self.M.T), self.A, float(self.lam), float(self.mu))
+        )

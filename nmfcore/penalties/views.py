@@ -10,7 +10,7 @@ from nmfcore import layout
 from nmfcore.backends import Backend
 from nmfcore.divergence import level_floor, mm_exponent
 from nmfcore.init import initial_factors
-from nmfcore.layout import K0, K1, Table
+from nmfcore.layout import K0, K1, Half, Table
 from nmfcore.penalties.coupling import Coupled, follow
 from nmfcore.penalties.data import matrix_of
 from nmfcore.penalties.smoothness import data_slope
@@ -195,33 +195,29 @@ class _Factors:
         floor = level_floor(np.array([float(given.max())]), beta, h.dtype)
         return _Factors(engine, beta, layout.make_table([given.shape], [rank]), V2, Vt, Wt, H2, floor)
 
-    def _flat(self) -> tuple[Array, Array, Array, Array]:
-        return self.V.reshape(-1), self.Vt.reshape(-1), self.Wt.reshape(-1), self.H.reshape(-1)
-
-    def _rows(self, first: int, end: int) -> Table:
+    def _half(self, first: int, end: int) -> Half:
+        """The update of the rows first…end of H."""
         table = self.table.copy()
         table[:, [K0, K1]] = first, end
-        return table
+        V, Wt, H = (one.reshape(-1) for one in (self.V, self.Wt, self.H))
+        return Half(table, V, Wt, H, self.beta, self.floor)
 
     def gradient(self, first: int, end: int) -> tuple[Array, Array]:
         """Both parts of the gradient in H, (K, N); only the rows first…end are set."""
-        V, _, Wt, H = self._flat()
-        neg, pos = self.engine.split_gradient(self._rows(first, end), V, Wt, H, self.beta, self.floor)
+        neg, pos = self.engine.split_gradient(self._half(first, end))
         return neg.reshape(self.H.shape), pos.reshape(self.H.shape)
 
     def divergence(self) -> float:
-        V, _, Wt, H = self._flat()
-        return float(self.engine.divergence(self.table, V, Wt, H, self.beta, self.floor)[0])
+        return float(self.engine.divergence(self._half(0, 0))[0])
 
     def update_h(self, first: int, end: int) -> None:
         if first < end:
-            V, _, Wt, H = self._flat()
-            self.engine.update(self._rows(first, end), V, Wt, H, self.beta, self.floor, mm_exponent(self.beta))
+            self.engine.update(self._half(first, end), mm_exponent(self.beta))
 
     def update_w(self) -> None:
-        _, Vt, Wt, H = self._flat()
-        table = layout.transposed(self.table)
-        self.engine.update(table, Vt, H, Wt, self.beta, self.floor, mm_exponent(self.beta))
+        half = self._half(0, len(self.H))
+        flipped = half._replace(table=layout.transposed(half.table), V=self.Vt.reshape(-1), Wt=half.H, H=half.Wt)
+        self.engine.update(flipped, mm_exponent(self.beta))
 
     def unit_sum(self, keep: bool = False) -> None:
         """Columns of W to sum one; with `keep` the product stays."""

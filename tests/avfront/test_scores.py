@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from avfront.scores import bss_eval_images, score
+from avfront.scores import bss_eval_images, museval_metrics, score
 
 pytestmark = pytest.mark.skipif(find_spec("museval") is None, reason="scores need museval")
 
@@ -52,3 +52,14 @@ def test_sources_without_a_reference_are_scored_together(images):
     assert list(one_left) == ["a", "b"]
     complete = score({"a": images[0], "b": images[1]}, {"a": images[0], "b": images[1], "c": 0 * mixture}, mixture)
     assert list(complete) == ["a", "b"]
+
+
+def test_a_singular_matrix_is_solved_by_least_squares(images, monkeypatch):
+    def singular(*args: object) -> None:
+        raise np.linalg.LinAlgError("Singular matrix")
+
+    estimates = images + 0.1 * np.random.default_rng(2).standard_normal(images.shape)
+    plain = bss_eval_images(images, estimates)
+    monkeypatch.setattr(museval_metrics().np.linalg, "solve", singular)
+    for found, before in zip(bss_eval_images(images, estimates), plain, strict=True):
+        assert found == pytest.approx(before, abs=1e-3)

@@ -43,6 +43,10 @@ class OnDevice:
                 return value
             return moved.setdefault(id(value), (value, self.engine.xp.asarray(value)))[1]
 
+        def lifted(half: layout.Half) -> layout.Half:
+            moving = ("V", "Wt", "H", "weights", "last")
+            return half._replace(**{name: up(getattr(half, name)) for name in moving})
+
         def down(value: Any) -> Any:
             return layout.host(value) if layout.on_device(value) else value
 
@@ -50,8 +54,10 @@ class OnDevice:
             moved.clear()
             bound = inspect.signature(method).bind(*given).arguments
             for name, value in bound.items():
-                if name == "halves":
-                    bound[name] = [layout.Half(half.table, *map(up, half[1:])) for half in value]
+                if name == "half":
+                    bound[name] = lifted(value)
+                elif name == "halves":
+                    bound[name] = [lifted(half) for half in value]
                 elif name not in ("table", "floor", "momentum"):
                     bound[name] = up(value)
             result = method(**bound)

@@ -60,8 +60,9 @@ def test_momentum_of_every_backend(engine: Backend, count: int, dtype: type, rng
     results = []
     for backend in (engine, backends.get("reference")):
         h, before = (array.astype(dtype if backend is engine else float) for array in (H, last))
-        half = layout.Half(table, V.astype(h.dtype), Wt.astype(h.dtype), h, None, before)
-        backend.sweeps(3, [half], 1.0, np.full(count, 1e-12), 1.0, momentum)
+        given = (V.astype(h.dtype), Wt.astype(h.dtype), h)
+        half = layout.Half(table, *given, 1.0, np.full(count, 1e-12), None, before)
+        backend.sweeps(3, [half], 1.0, momentum)
         results.append((h, before))
     for got, want in zip(*results, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-4 if dtype == np.float32 else 1e-10)

@@ -51,16 +51,17 @@ def test_a_divided_problem_gives_the_same_sums(precision: str, beta: float, rng:
     table[0, layout.K0] = 2
     arrays = [device.asarray(one) for one in (V, Wt, H)]
     floor = np.full(1, 1e-12)
-    plan = engine._batch_of(table, H, beta, floor, None).plans[0]
+    half = layout.Half(table, *arrays, beta, floor)
+    plan = engine._batch(half).plans[0]
     assert plan.finish_blocks > 0
     assert plan.blocks > -(-70 // plan.variant.width)
-    got = engine.split_gradient(table, *arrays, beta, floor)
-    for one, right in zip(got, REFERENCE.split_gradient(table, V, Wt, H, beta, floor), strict=True):
+    got = engine.split_gradient(half)
+    for one, right in zip(got, REFERENCE.split_gradient(half._replace(V=V, Wt=Wt, H=H)), strict=True):
         np.testing.assert_allclose(layout.host(one), right, rtol=2e-6)
     add = rng.uniform(0, 1, 9).astype(np.float32)
-    engine.update(table, *arrays, beta, floor, 0.5, None, device.asarray(add), None)
+    engine.update(half, 0.5, device.asarray(add))
     wide = H.astype(float)
-    REFERENCE.update(table, V, Wt, wide, beta, floor, 0.5, None, add, None)
+    REFERENCE.update(half._replace(V=V, Wt=Wt, H=wide), 0.5, add)
     np.testing.assert_allclose(layout.host(arrays[2]), wide, rtol=2e-6)
 
 
@@ -71,8 +72,8 @@ def test_precisions(precision: str, error: float, rank: int, rng: np.random.Gene
     table, V, Wt, H = problem(rng, 1500, 20, rank)
     engine = cuda.Cuda(EmulatedLauncher(), precision)
     floor = np.full(1, 1e-12)
-    got = engine.split_gradient(table, *map(device.asarray, (V, Wt, H)), 0.0, floor)
-    want = REFERENCE.split_gradient(table, V, Wt, H, 0.0, floor)
+    got = engine.split_gradient(layout.Half(table, *map(device.asarray, (V, Wt, H)), 0.0, floor))
+    want = REFERENCE.split_gradient(layout.Half(table, V, Wt, H, 0.0, floor))
     worst = max(relative(one, right) for one, right in zip(got, want, strict=True))
     assert worst < error
     assert precision != "tf32" or worst > 1e-5, "the tensor cores were not used"
@@ -84,23 +85,18 @@ def test_ranks_beyond_the_fused_kernels(beta: float, weighted: bool, rng: np.ran
     table, V, Wt, H = problem(rng, 30, 21, 600)
     u = rng.uniform(0, 1, V.size).astype(np.float32) if weighted else None
     engine = cuda.Cuda(EmulatedLauncher())
-    floor = np.full(1, 1e-12)
-    there = [device.asarray(one) for one in (V, Wt, H)]
-    weights = None if u is None else device.asarray(u)
-    for one, right in zip(
-        engine.split_gradient(table, *there, beta, floor, weights),
-        REFERENCE.split_gradient(table, V, Wt, H, beta, floor, u),
-        strict=True,
-    ):
+    here = layout.Half(table, V, Wt, H.astype(float), beta, np.full(1, 1e-12), u)
+    arrays = {"V": V, "Wt": Wt, "H": H} | ({} if u is None else {"weights": u})
+    there = here._replace(**{name: device.asarray(one) for name, one in arrays.items()})
+    for one, right in zip(engine.split_gradient(there), REFERENCE.split_gradient(here), strict=True):
         np.testing.assert_allclose(layout.host(one), right, rtol=1e-5)
     add = rng.uniform(0, 1, 600).astype(np.float32)
-    engine.update(table, *there, beta, floor, 1.0, weights, device.asarray(add))
-    wide = H.astype(float)
-    REFERENCE.update(table, V, Wt, wide, beta, floor, 1.0, u, add)
-    np.testing.assert_allclose(layout.host(there[2]), wide, rtol=1e-5)
+    engine.update(there, 1.0, device.asarray(add))
+    REFERENCE.update(here, 1.0, add)
+    np.testing.assert_allclose(layout.host(there.H), here.H, rtol=1e-5)
     np.testing.assert_allclose(
-        engine.divergence(table, *there, beta, floor, weights),
-        REFERENCE.divergence(table, V, Wt, wide, beta, floor, u),
+        engine.divergence(there),
+        REFERENCE.divergence(here),
         rtol=1e-4,
     )
 
@@ -116,8 +112,8 @@ def test_large_euclidean_problems_by_matrix_products(monkeypatch: pytest.MonkeyP
     table, v, wt, h = problem(rng, 20, 30, 4)
     engine = cuda.Cuda(EmulatedLauncher())
     floor = np.zeros(1)
-    parts = engine.split_gradient(table, *map(device.asarray, (v, wt, h)), 2.0, floor)
-    for one, right in zip(parts, REFERENCE.split_gradient(table, v, wt, h, 2.0, floor), strict=True):
+    parts = engine.split_gradient(layout.Half(table, *map(device.asarray, (v, wt, h)), 2.0, floor))
+    for one, right in zip(parts, REFERENCE.split_gradient(layout.Half(table, v, wt, h, 2.0, floor)), strict=True):
         np.testing.assert_allclose(one.get(), right, rtol=1e-5)
 
 
@@ -332,8 +328,8 @@ def test_the_emulation_notices_a_missing_barrier(
         return
     table, V, Wt, H = problem(rng, 130, 40, 7)
     floor = np.full(1, 1e-12)
-    got = engine.split_gradient(table, *map(device.asarray, (V, Wt, H)), 0.0, floor)
-    want = REFERENCE.split_gradient(table, V, Wt, H, 0.0, floor)
+    got = engine.split_gradient(layout.Half(table, *map(device.asarray, (V, Wt, H)), 0.0, floor))
+    want = REFERENCE.split_gradient(layout.Half(table, V, Wt, H, 0.0, floor))
     assert not np.allclose(got[0].get(), want[0], rtol=1e-3)
 
 

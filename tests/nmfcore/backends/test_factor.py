@@ -38,8 +38,8 @@ class Batch:
     beta: float
 
     @property
-    def arguments(self) -> tuple[Any, ...]:
-        return self.table, self.V, self.Wt, self.H, self.beta, self.floor, self.weights
+    def half(self) -> layout.Half:
+        return layout.Half(self.table, self.V, self.Wt, self.H, self.beta, self.floor, self.weights)
 
 
 def draw(
@@ -107,7 +107,7 @@ def assert_as_good(batch: Batch, got: Array, plain: Array, want: Array, what: st
 def test_reference_is_the_sum_over_entries(beta: float, weighted: bool, rng: np.random.Generator) -> None:
     """The oracle itself, against the definition written as loops over single entries."""
     batch = draw(rng, ((3, 4, 2), (2, 1, 3)), np.float64, beta, weighted=weighted)
-    neg, pos = REFERENCE.split_gradient(*batch.arguments)
+    neg, pos = REFERENCE.split_gradient(batch.half)
     for row, (v, wt, h) in zip(batch.table.tolist(), views(batch.table, batch.V, batch.Wt, batch.H), strict=True):
         for k in range(row[K]):
             for n in range(row[N]):
@@ -129,13 +129,13 @@ def test_reference_gradient_is_the_derivative(beta: float, weighted: bool, rng: 
     """pos − neg against finite differences of the divergence."""
     batch = draw(rng, ((5, 4, 2),), np.float64, beta, weighted=weighted, orders=0.5)
     batch.V[batch.V == 0] = 0.3
-    neg, pos = REFERENCE.split_gradient(*batch.arguments)
+    neg, pos = REFERENCE.split_gradient(batch.half)
     for i in range(len(batch.H)):
         values = []
         for sign in (1, -1):
             moved = batch.H.copy()
             moved[i] *= 1 + sign * 1e-5
-            values.append(REFERENCE.divergence(*replace(batch, H=moved).arguments)[0])
+            values.append(REFERENCE.divergence(replace(batch, H=moved).half)[0])
         slope = (values[0] - values[1]) / (2e-5 * batch.H[i])
         assert slope == pytest.approx(pos[i] - neg[i], rel=1e-5, abs=1e-6 * float(pos.max()))
 
@@ -145,8 +145,8 @@ def test_reference_gradient_is_the_derivative(beta: float, weighted: bool, rng: 
 @pytest.mark.parametrize("beta", BETAS)
 def test_gradient(engine: Backend, beta: float, weighted: bool, dtype: type, rng: np.random.Generator) -> None:
     batch = draw(rng, ODD, dtype, beta, weighted=weighted)
-    got = engine.split_gradient(*batch.arguments)
-    want = REFERENCE.split_gradient(*batch.arguments)
+    got = engine.split_gradient(batch.half)
+    want = REFERENCE.split_gradient(batch.half)
     for name, one, plain, right in zip(("neg", "pos"), got, plain_gradient(batch), want, strict=True):
         assert one.dtype == dtype
         assert_as_good(batch, one, plain, right, f"{name}, β={beta}")
@@ -164,8 +164,8 @@ def test_gradient_of_few_and_of_many_problems(
 ) -> None:
     """One problem shares its panels among the threads, many share the problems."""
     batch = draw(rng, sizes, dtype, beta)
-    got = engine.split_gradient(*batch.arguments)
-    want = REFERENCE.split_gradient(*batch.arguments)
+    got = engine.split_gradient(batch.half)
+    want = REFERENCE.split_gradient(batch.half)
     for name, one, plain, right in zip(("neg", "pos"), got, plain_gradient(batch), want, strict=True):
         assert_as_good(batch, one, plain, right, f"{name}, β={beta}")
 
@@ -175,7 +175,7 @@ def update(engine: Backend, batch: Batch, exponent: float, *added: Array | None)
     frozen = [batch.V, batch.Wt, *(array for array in (batch.weights, *added) if array is not None)]
     for array in frozen:
         array.flags.writeable = False
-    engine.update(batch.table, batch.V, batch.Wt, H, batch.beta, batch.floor, exponent, batch.weights, *added)
+    engine.update(batch.half._replace(H=H), exponent, *added)
     return H
 
 
@@ -218,7 +218,7 @@ def test_update_is_gradient_addition_and_scaling(
     batch = draw(rng, ((17, 33, 9), (5, 4, 3)), dtype, beta)
     above, below = (rng.uniform(0, 3, int(batch.table[:, K].sum())).astype(dtype) for _ in range(2))
     for exponent, added in product((1.0, 0.5, 0.3), product((None, above), (None, below))):
-        parts = engine.split_gradient(*batch.arguments)
+        parts = engine.split_gradient(batch.half)
         for part, flat in zip(parts, added, strict=True):
             for row in batch.table.tolist() if flat is not None else ():
                 view(part, row[H_AT], row[K], row[N])[...] += view(flat, row[ROW_AT], row[K], 1)
@@ -233,7 +233,7 @@ def test_update_is_gradient_addition_and_scaling(
 @pytest.mark.parametrize("beta", BETAS)
 def test_divergence(engine: Backend, beta: float, weighted: bool, dtype: type, rng: np.random.Generator) -> None:
     batch = draw(rng, ODD, dtype, beta, weighted=weighted)
-    got, want = engine.divergence(*batch.arguments), REFERENCE.divergence(*batch.arguments)
+    got, want = engine.divergence(batch.half), REFERENCE.divergence(batch.half)
     assert got.dtype == np.float64
     parts = views(batch.table, batch.V, batch.Wt, batch.H)
     for b, (row, (v, wt, h)) in enumerate(zip(batch.table.tolist(), parts, strict=True)):
@@ -253,8 +253,8 @@ def test_huge_dynamic_range(engine: Backend, beta: float, dtype: type, rng: np.r
     batch = draw(rng, ODD, dtype, beta, orders=8)
     batch.V[batch.V > 0] **= 2
     plain = plain_gradient(batch)
-    want = REFERENCE.split_gradient(*batch.arguments)
-    got = engine.split_gradient(*batch.arguments)
+    want = REFERENCE.split_gradient(batch.half)
+    got = engine.split_gradient(batch.half)
     for name, one, simple, right in zip(("neg", "pos"), got, plain, want, strict=True):
         assert_as_good(batch, one, simple, right, f"{name}, β={beta}")
 
@@ -268,11 +268,11 @@ def test_subnormals_count_as_themselves_or_as_zero(
     tiny = np.finfo(dtype).tiny / 8
     for flat in (batch.V, batch.Wt, batch.H):
         flat[rng.random(len(flat)) < 0.2] = tiny
-    got = engine.split_gradient(*batch.arguments)
+    got = engine.split_gradient(batch.half)
     floors = {"V": batch.V, "Wt": batch.Wt, "H": batch.H}
     flushed = replace(batch, **{name: np.where(flat == tiny, 0, flat).astype(dtype) for name, flat in floors.items()})
-    as_given = REFERENCE.split_gradient(*batch.arguments)
-    as_zero = REFERENCE.split_gradient(*flushed.arguments)
+    as_given = REFERENCE.split_gradient(batch.half)
+    as_zero = REFERENCE.split_gradient(flushed.half)
     for one, kept, zero in zip(got, as_given, as_zero, strict=True):
         assert np.isfinite(one).all()
         off = [np.abs(one - right) - 1e-4 * right for right in (kept, zero)]
@@ -316,8 +316,8 @@ def test_a_problem_that_left_the_table_is_not_touched(engine: Backend, rng: np.r
     for b, row in enumerate(batch.table.tolist()):
         right = want if b in (0, 2) else batch.H
         np.testing.assert_allclose(view(got, row[H_AT], row[K], row[N]), view(right, row[H_AT], row[K], row[N]), 1e-12)
-    values = engine.divergence(*some.arguments)
-    np.testing.assert_allclose(values, REFERENCE.divergence(*batch.arguments)[[2, 0]], rtol=1e-12)
+    values = engine.divergence(some.half)
+    np.testing.assert_allclose(values, REFERENCE.divergence(batch.half)[[2, 0]], rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -327,13 +327,13 @@ def test_a_problem_of_a_batch_gives_the_same_bits_as_alone(
 ) -> None:
     batch = draw(rng, ODD, dtype, beta)
     together = update(engine, batch, 0.5)
-    values = engine.divergence(*batch.arguments)
+    values = engine.divergence(batch.half)
     for b, row in enumerate(batch.table.tolist()):
         alone = replace(batch, table=batch.table[b : b + 1].copy(), floor=batch.floor[b : b + 1])
         got = update(engine, alone, 0.5)
         span = slice(row[H_AT], row[H_AT] + row[K] * row[N])
         np.testing.assert_array_equal(got[span], together[span])
-        assert engine.divergence(*alone.arguments)[0] == values[b]
+        assert engine.divergence(alone.half)[0] == values[b]
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -351,11 +351,11 @@ def test_sweeps_are_updates_in_turn(
     )
     other, exponent = layout.transposed(batch.table), mm_exponent(beta)
     Wt, H = batch.Wt.copy(), batch.H.copy()
-    halves = [layout.Half(batch.table, batch.V, Wt, H, batch.weights), layout.Half(other, Vt, H, Wt, Ut)]
-    engine.sweeps(3, halves, beta, batch.floor, exponent)
+    flipped = layout.Half(other, Vt, batch.H, batch.Wt, beta, batch.floor, Ut)
+    engine.sweeps(3, [batch.half._replace(Wt=Wt, H=H), flipped._replace(Wt=H, H=Wt)], exponent)
     for _ in range(3):
-        engine.update(batch.table, batch.V, batch.Wt, batch.H, beta, batch.floor, exponent, batch.weights)
-        engine.update(other, Vt, batch.H, batch.Wt, beta, batch.floor, exponent, Ut)
+        engine.update(batch.half, exponent)
+        engine.update(flipped, exponent)
     np.testing.assert_array_equal(Wt, batch.Wt)
     np.testing.assert_array_equal(H, batch.H)
 
@@ -364,7 +364,7 @@ def test_a_factor_larger_than_the_cache(engine: Backend, rng: np.random.Generato
     """Its rows come block by block; with no weights and with two products."""
     for beta in (1.0, 0.0):
         batch = draw(rng, ((3000, 131, 200),), np.float32, beta)
-        got, want = engine.split_gradient(*batch.arguments), REFERENCE.split_gradient(*batch.arguments)
+        got, want = engine.split_gradient(batch.half), REFERENCE.split_gradient(batch.half)
         for one, plain, right in zip(got, plain_gradient(batch), want, strict=True):
             assert_as_good(batch, one, plain, right, f"β={beta}")
 
@@ -373,10 +373,10 @@ def test_a_factor_larger_than_the_cache(engine: Backend, rng: np.random.Generato
 @pytest.mark.parametrize("beta", [0.0, 1.0, 1.5])
 def test_a_second_run_gives_the_same_bits(engine: Backend, beta: float, dtype: type, rng: np.random.Generator) -> None:
     batch = draw(rng, ((130, 203, 21), (5, 7, 3)), dtype, beta, weighted=True)
-    first, value = update(engine, batch, 0.5), engine.divergence(*batch.arguments)
+    first, value = update(engine, batch, 0.5), engine.divergence(batch.half)
     for _ in range(3):
         np.testing.assert_array_equal(update(engine, batch, 0.5), first)
-        np.testing.assert_array_equal(engine.divergence(*batch.arguments), value)
+        np.testing.assert_array_equal(engine.divergence(batch.half), value)
 
 
 @pytest.mark.parametrize("beta", BETAS)
@@ -385,7 +385,7 @@ def test_the_transposed_table_updates_the_other_factor(engine: Backend, beta: fl
     matrices = layout.Matrices(batch.V, ((17, 9), (3, 8)), layout.Form(None))
     other = layout.transposed(batch.table)
     flipped = matrices.transposed().flat
-    neg, pos = engine.split_gradient(other, flipped, batch.H, batch.Wt, beta, batch.floor)
+    neg, pos = engine.split_gradient(layout.Half(other, flipped, batch.H, batch.Wt, beta, batch.floor))
     for row, (v, wt, h) in zip(batch.table.tolist(), views(batch.table, batch.V, batch.Wt, batch.H), strict=True):
         lam = wt.T @ h
         v = np.maximum(v, 1e-12) if beta <= 0 else v

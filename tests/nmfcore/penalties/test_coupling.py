@@ -1,6 +1,5 @@
 """Coupling and smoothness: the exact update against brute force, monotone objectives, planted scales."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nmfcore import backends, nmf
-from nmfcore.penalties import Coupling, Smoothness, UnitNorm, UnitSum
+from nmfcore.penalties import Coupling, Smoothness, UnitSum
 from nmfcore.penalties.coupling import scaled_mean, scaled_median
 from nmfcore.penalties.smoothness import data_slope, positive_root, smooth_slope
 
@@ -205,30 +204,3 @@ def test_bad_arguments() -> None:
         nmf(V, 4, penalties=[Coupling(target, 1.0), Smoothness(1.0)])
     with pytest.raises(ValueError, match=r"need beta ≤ 2, got 3"):
         nmf(V, 4, beta=3, penalties=[Smoothness(1.0)])
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_fused_updates_are_the_formulas(engine: backends.Backend, dtype: type, rng: np.random.Generator) -> None:
-    """Odd sizes, empty rows of all kinds, ties, one frame; on each instruction set."""
-    if not isinstance(engine, backends.Constrains):
-        pytest.skip("this backend has no fused form")
-    tight = {"rtol": 1e-5 if dtype == np.float32 else 1e-9, "atol": 1e-30}
-    for rows, frames in ((1, 1), (2, 2), (3, 17), (7, 431), (45, 100)):
-        H, neg, pos = rng.gamma(0.5, size=(3, rows, frames)).astype(dtype)
-        target = rng.gamma(0.5, size=(rows, frames)) * (rng.random((rows, frames)) < 0.6)
-        target[rows // 2] = 0
-        H[-1] = 0
-        H[0, ::3] = target[0, ::3] = neg[0, ::2] = 0
-        target[0, 1::3] = H[0, 1::3] = 1
-        for alpha, lam in ((0.0, 0.0), (0.3, 0.0), (0.3, 0.2), (50.0, 0.3)):
-            fused = Coupling(target, alpha, lam).start(0, 1, H, H, engine)
-            plain = replace(fused, fused=None)
-            got, want = H.copy(), H.astype(np.float64)
-            fused.update(got, neg, pos, 1.0, 1.0)
-            plain.update(want, neg, pos, 1.0, 1.0)
-            np.testing.assert_allclose(got, want, **tight, err_msg=f"{rows} × {frames}, α = {alpha}, λ = {lam}")
-        unit = UnitNorm().start(0, 1, np.ones((rows, frames)), np.ones((rows, 1)), engine)
-        got, want = H.copy(), H.astype(np.float64)
-        unit.update(got, neg, pos, 1.0, 1.0)
-        replace(unit, fused=None).update(want, neg.astype(np.float64), pos.astype(np.float64), 1.0, 1.0)
-        np.testing.assert_allclose(got, want, **tight, err_msg=f"{rows} × {frames}")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from avfront import demo
+from avfront.demos import stereo as demo
 
 needs = pytest.mark.skipif(
     find_spec("pyroomacoustics") is None or find_spec("museval") is None,

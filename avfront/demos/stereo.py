@@ -1,4 +1,4 @@
-"""The demo: a recording of speech in noise, made in a simulated room, then separated and scored.
+"""The demo of separation by example: speech in noise, made in a simulated room, then separated and scored.
 
 The voice in the mixture is none of the voices in the examples, and the noise examples come from other random
 numbers than the noise. The voices are this package's own (``sounds/README.md``), the noises synthetic

@@ -1,0 +1,56 @@
+"""`avfront demo`: a recording or a film to try things on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from avfront.cli.app import app
+from avfront.cli.options import Debug, Force, Json, Quiet
+from avfront.cli.running import failing_well, tell, work
+
+
+@app.command(
+    epilog="""
+**Examples**
+
+`avfront demo -o out/`
+
+`avfront demo --motion -o out/`
+"""
+)
+def demo(
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the recording and its sources."),
+    ] = Path("avfront-demo"),
+    motion: Annotated[
+        bool, typer.Option("--motion", help="A film of two string players, separated by what is seen to move.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed: other noise in another room.")] = 0,
+    force: Force = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Make a recording, and separate and score it: speech in noise in a simulated room, in stereo.
+
+    With --motion: a film of two string players.
+    """
+    with failing_well(debug):
+        from avfront.demos import motion as film
+        from avfront.demos import stereo
+
+        run_demo = film.run_demo if motion else stereo.run_demo
+        outcome = work(
+            lambda progress: run_demo(output, seed=seed, force=force, progress=progress),
+            show=not (quiet or json_),
+        )
+        tell([outcome], as_json=json_, quiet=quiet, one=True)
+        if not (quiet or json_):
+            typer.echo(
+                f"The same from its files: avfront separate {output}/duo.mp4 --motion -o FOLDER"
+                if motion
+                else f"The same from its files: avfront separate {output}/mix.wav --sources"
+                f" speech={output}/examples/speech noise={output}/examples/noise -o FOLDER"
+            )

@@ -1,0 +1,110 @@
+"""`avfront train`: a system that tells classes of videos, from examples with labels."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from avfront.cli.app import app
+from avfront.cli.options import LIMITS, Debug, Device, Folder, Force, Json, Quiet
+from avfront.cli.running import failing_well, work
+
+_SYSTEM, _LEARNING = "System", "Learning"
+
+
+@app.command(
+    epilog="""
+**Examples**
+
+`avfront train manifest.csv -o system/`
+
+`avfront train kinetics/ -o system/ --modalities audio --audio tsp`
+
+The manifest has the columns path, labels (separated by ;) and split (train, validation or test); also begin and end
+(s) where a clip is a part of its file. A folder with train/CLASS/VIDEO and validation/CLASS/VIDEO does as well. Clips
+that cannot be used are skipped and listed. Started again, an interrupted run goes on.
+"""
+)
+def train(
+    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="CSV file, or folder of splits and classes.")],
+    output: Folder,
+    pooling: Annotated[
+        str, typer.Option(metavar="NAME", help="two-stream, one-stream, synchronous or wsddn.", rich_help_panel=_SYSTEM)
+    ] = "two-stream",
+    modalities: Annotated[
+        str, typer.Option(metavar="NAME", help="audio-visual, audio or visual.", rich_help_panel=_SYSTEM)
+    ] = "audio-visual",
+    audio: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What is heard: tsp (segments of time), ncp (NMF components) or both.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = "both",
+    audio_network: Annotated[
+        str, typer.Option(metavar="NAME", help="small or vggish.", rich_help_panel=_SYSTEM)
+    ] = "small",
+    visual_network: Annotated[
+        str, typer.Option(metavar="NAME", help="small or alexnet.", rich_help_panel=_SYSTEM)
+    ] = "small",
+    audio_weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Begin from these instead of chance.", rich_help_panel=_SYSTEM)
+    ] = None,
+    visual_weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Begin from these instead of chance.", rich_help_panel=_SYSTEM)
+    ] = None,
+    finetune: Annotated[
+        bool, typer.Option("--finetune", help="Train the base networks with the heads, too.", rich_help_panel=_LEARNING)
+    ] = False,
+    steps: Annotated[int, typer.Option(min=1, help="Updates of the heads, at most.", rich_help_panel=_LEARNING)] = 2000,
+    base_steps: Annotated[
+        int, typer.Option(min=1, help="Updates of each base network, at most.", rich_help_panel=_LEARNING)
+    ] = 600,
+    batch: Annotated[int, typer.Option(min=1, help="Clips of an update.", rich_help_panel=_LEARNING)] = 24,
+    accumulate: Annotated[
+        int,
+        typer.Option(min=1, help="Parts in which an update is computed, to save memory.", rich_help_panel=_LEARNING),
+    ] = 1,
+    rate: Annotated[float, typer.Option(help="Step size of Adam.", rich_help_panel=_LEARNING)] = 1e-3,
+    patience: Annotated[
+        int, typer.Option(min=1, help="Validations without a better one, then it ends.", rich_help_panel=_LEARNING)
+    ] = 10,
+    seed: Annotated[
+        int, typer.Option(min=0, help="The same seed gives the same system.", rich_help_panel=_LEARNING)
+    ] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read clips.", rich_help_panel=LIMITS)] = 0,
+    device: Device = "auto",
+    force: Force = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Learn to tell, place and separate classes from videos of which only the classes are known."""
+    with failing_well(debug):
+        from avfront.media import extra
+
+        extra("torch", "mil")
+        from avfront.mil.job import TrainingJob
+        from avfront.mil.job import train as run
+        from avfront.mil.network import Variant
+        from avfront.mil.training import Schedule
+
+        shared: Any = {"batch": batch, "accumulate": accumulate, "rate": rate, "workers": workers, "seed": seed}
+        given = {"audio": audio_weights, "visual": visual_weights}
+        job = TrainingJob(
+            manifest,
+            output,
+            Variant(pooling, modalities, audio),
+            {"audio": audio_network, "visual": visual_network},
+            {name: path for name, path in given.items() if path is not None},
+            Schedule(steps=steps, patience=patience, **shared),
+            Schedule(steps=base_steps, patience=patience, interval=25, **shared),
+            finetune=finetune,
+            device=device,
+            force=force,
+        )
+        trained = work(lambda progress: run(job, progress), show=not (quiet or json_))
+        from avfront.cli.classes import tell_training
+
+        tell_training(trained.report, output, as_json=json_, quiet=quiet)

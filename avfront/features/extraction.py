@@ -1,0 +1,70 @@
+"""Features of clips by an audio and a visual network."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from avfront.features.audio import AudioNetwork
+from avfront.features.bags import Array, Features
+from avfront.features.visual import VisualNetwork
+from avfront.proposals import Proposals
+
+_PATCHES = 512  # log-mel patches in one pass of the network
+
+
+def visual_input(proposals: Proposals, device: Any = "cpu") -> tuple[Tensor, Tensor, Tensor]:
+    """What a :class:`VisualNetwork` takes: pictures, the boxes in their pixels, and the picture of each box."""
+    frames = torch.as_tensor(proposals.frames, device=device).permute(0, 3, 1, 2).float() / 255
+    boxes = torch.as_tensor(proposals.boxes * np.float32(proposals.scale), device=device)
+    return frames, boxes, torch.as_tensor(proposals.box_frames, device=device)
+
+
+def audio_features(patches: Sequence[Array], network: AudioNetwork) -> list[Array]:
+    """Features (P, D) of log-mel patches (P, 96, 64) of each of many clips, in large batches across them."""
+    device = _settled(network)
+    every = torch.as_tensor(np.concatenate([*patches, np.empty((0, 96, 64), np.float32)]))
+    with torch.inference_mode():
+        found = [network(part.to(device)).float().cpu() for part in torch.split(every, _PATCHES)]
+    return np.split(torch.cat(found).numpy(), np.cumsum([len(each) for each in patches])[:-1])
+
+
+def visual_features(proposals: Proposals, network: VisualNetwork) -> Array:
+    """Features (R, D) of the boxes of a clip."""
+    device = _settled(network)
+    with torch.inference_mode():
+        found: Array = network(*visual_input(proposals, device)).float().cpu().numpy()
+    return found
+
+
+def extract(proposals: Proposals, audio: AudioNetwork, visual: VisualNetwork) -> Features:
+    """The features of one clip; the networks predict (no dropout), on the device where they are.
+
+    >>> from avfront.features import audio_network, visual_network
+    >>> from avfront.proposals import Settings, hear
+    >>> [heard] = hear([np.random.default_rng(0).standard_normal(32000)], Settings(components=2, iterations=3))
+    >>> pictures = {"frames": np.zeros((1, 60, 80, 3), np.uint8), "frame_times": np.array([0.5])}
+    >>> boxes = {"boxes": np.array([[0, 0, 80, 60]], np.float32), "box_frames": np.array([0])}
+    >>> found = extract(Proposals(2.0, (80, 60), **pictures, **boxes, **vars(heard)), audio_network(), visual_network())
+    >>> found.boxes.shape, found.tsp.shape, found.ncp.shape
+    ((1, 128), (4, 128), (4, 128))
+    """
+    tsp, ncp = audio_features([proposals.tsp, proposals.ncp], audio)
+    return Features(
+        duration=proposals.duration,
+        boxes=visual_features(proposals, visual),
+        box_times=proposals.frame_times[proposals.box_frames],
+        tsp=tsp,
+        tsp_times=proposals.tsp_times,
+        ncp=ncp,
+        ncp_times=proposals.ncp_times,
+        ncp_components=proposals.ncp_components,
+    )
+
+
+def _settled(network: nn.Module) -> torch.device:
+    """Puts a network in the state for prediction; returns the device it is on."""
+    network.eval()
+    return next(network.parameters()).device

@@ -1,0 +1,260 @@
+"""`avfront train` as a job: from a manifest of clips to a trained system in a folder.
+
+::
+
+    FOLDER/system.json, weights.safetensors   the system (see avfront.mil.system)
+    FOLDER/report.json                        settings, skipped clips with reasons, scores on validation and test
+    FOLDER/training/proposals/                what was found in the clips, and its features
+    FOLDER/training/audio/, visual/, heads/   log and checkpoint of each stage
+
+What is under ``training/`` lets a run that was interrupted go on; it may be deleted when the system is there.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from avfront import metrics
+from avfront.errors import AvfrontError
+from avfront.features import AudioNetwork, VisualNetwork, audio_network, extract_all, visual_network
+from avfront.features.weights import fingerprint
+from avfront.job import Progress
+from avfront.manifest import SPLITS, Clip, Manifest, Split, read_manifest
+from avfront.mil import parallel
+from avfront.mil.dataset import Examples, Instance, instances
+from avfront.mil.network import MODALITIES, Network, Variant
+from avfront.mil.raw import Raw, Share
+from avfront.mil.system import FILES, System
+from avfront.mil.training import Schedule, Validation, evaluate, fit
+from avfront.outputs import Outputs
+from avfront.proposals import Settings, Store, propose
+
+REPORT = "report.json"
+Base = TypeVar("Base", AudioNetwork, VisualNetwork)
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What is to be learned from what.
+
+    Attributes
+    ----------
+    manifest : Path
+        See :mod:`avfront.manifest`; it needs clips in train and in validation.
+    output : Path
+        Folder for the system.
+    variant : Variant
+        Which system.
+    networks, weights : dict of modality to name, dict of modality to Path
+        Base networks, and checkpoints to begin them from; without one, a base network is first trained alone from the
+        same labels.
+    schedule, base_schedule : Schedule
+        Of the heads, and of each base network.
+    share : Share
+        What is drawn of a clip in a step of training a base network.
+    finetune : bool
+        At last train the base networks together with the heads, at a tenth of the rate of `base_schedule`.
+    settings : Settings, optional
+        How proposals are made; None is as those that are there already, or the papers'.
+    device : {"auto", "cpu", "cuda"}
+    force : bool
+        Replace a system that is there already.
+    """
+
+    manifest: Path
+    output: Path
+    variant: Variant = field(default_factory=Variant)
+    networks: dict[str, str] = field(default_factory=lambda: {"audio": "small", "visual": "small"})
+    weights: dict[str, Path] = field(default_factory=dict)
+    schedule: Schedule = field(default_factory=Schedule)
+    base_schedule: Schedule = field(default_factory=lambda: Schedule(steps=600, interval=25))
+    share: Share = field(default_factory=Share)
+    finetune: bool = False
+    settings: Settings | None = None
+    device: str = "auto"
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A system, and the report on it: plain values, for JSON."""
+
+    system: System
+    report: dict[str, Any]
+
+
+def train(job: TrainingJob, progress: Progress = lambda stage, share: None) -> Trained:
+    """Make proposals, train the base networks and then the heads, tune thresholds, and write the system.
+
+    A run that was interrupted goes on where it was when it is started again.
+
+    Raises
+    ------
+    AvfrontError
+        If the manifest or a setting is wrong, no clip of a split can be used, or the system is there already.
+    """
+    manifest = read_manifest(job.manifest)
+    Outputs(job.output, (*FILES, REPORT), force=job.force).check()
+    with parallel.together():
+        device = parallel.device(job.device)
+        return Training(job, manifest, device, progress).run()
+
+
+class Training:
+    """The stages of a job."""
+
+    def __init__(self, job: TrainingJob, manifest: Manifest, device: torch.device, progress: Progress) -> None:
+        self.job, self.manifest, self.device, self.progress = job, manifest, device, progress
+        self.folder = job.output / "training"
+        if parallel.rank() == 0:
+            store = Store(self.folder / "proposals", job.settings)
+            propose(manifest.clips, store, device=job.device, progress=progress)
+        parallel.wait()
+        self.store = Store(self.folder / "proposals")
+        reasons = self.store.skipped
+        self.skipped = {clip: reasons[clip.key] for clip in manifest.clips if clip.key in reasons}
+        self.clips = {split: [clip for clip in manifest.of(split) if clip.key in self.store] for split in SPLITS}
+        for split in SPLITS[:2]:
+            if not self.clips[split]:
+                first = next(iter(self.skipped.values()), "none is listed")
+                raise AvfrontError(
+                    f"no clip of the split {split} can be used ({first})", file=job.manifest, remedy="add some to it"
+                )
+
+    def run(self) -> Trained:
+        """All stages."""
+        job = self.job
+        audio = self._base("audio", audio_network)
+        visual = self._base("visual", visual_network)
+        with seeded(job.schedule.seed):
+            sizes = {"audio": audio.size, "visual": visual.size}
+            network = Network(job.variant, len(self.manifest.classes), sizes)
+        examples = self._of_features(audio, visual)
+        self._fit(network, examples, job.schedule, "heads", fingerprint(audio) + fingerprint(visual))
+        if job.finetune:
+            stamp = fingerprint(network)
+            both = {"audio": audio, "visual": visual}
+            network.bases = nn.ModuleDict({name: both[name] for name in network.heads})
+            examples = self._of_proposals(job.variant)
+            slow = replace(job.base_schedule, rate=job.base_schedule.rate / 10)
+            self._fit(network, examples, slow, "finetuning", stamp)
+        found = {split: evaluate(network, examples(split), self.device) for split in SPLITS if self.clips[split]}
+        network.bases = nn.ModuleDict()
+        thresholds = metrics.tune_thresholds(self._truth("validation"), found["validation"].scores)
+        system = System(
+            self.manifest.classes, thresholds.astype(np.float32), network, audio, visual, self.store.settings
+        )
+        report = self._report(system, found)
+        if parallel.rank() == 0:
+            with Outputs(job.output, (REPORT,), force=job.force) as outputs:
+                outputs.path(REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", "utf-8")
+                outputs.commit()
+            system.save(job.output, force=job.force)
+        return Trained(system, report)
+
+    def _base(self, name: str, make: Callable[[str, Path | None], Base]) -> Base:
+        """A base network: as it was given, or trained alone, with heads that are thrown away."""
+        job = self.job
+        with seeded(job.base_schedule.seed):
+            base = make(job.networks[name], job.weights.get(name))
+            if name in job.weights or name not in MODALITIES[job.variant.modalities]:
+                return base.to(self.device)
+            variant = Variant(modalities=name, audio=job.variant.audio, hidden=0)
+            network = Network(variant, len(self.manifest.classes), {name: base.size}, {name: base})
+        self._fit(network, self._of_proposals(variant), job.base_schedule, name)
+        return base
+
+    def _fit(
+        self, network: Network, examples: Callable[[Split], Examples], schedule: Schedule, stage: str, stamp: str = ""
+    ) -> None:
+        fit(
+            network,
+            examples("train"),
+            examples("validation"),
+            schedule,
+            self.folder / stage,
+            device=self.device,
+            progress=self.progress,
+            name=stage,
+            stamp=stamp,
+        )
+
+    def _of_features(self, audio: AudioNetwork, visual: VisualNetwork) -> Callable[[Split], Examples]:
+        """Clips of a split by their features, all of which are held in memory."""
+        keys = [clip.key for split in SPLITS for clip in self.clips[split]]
+        if parallel.rank() == 0:  # the others find them done
+            self._extracted(keys, audio, visual)
+        parallel.wait()
+        held = self._extracted(keys, audio, visual)
+        return lambda split: self._examples(split, lambda clip, rng: held[clip.key])
+
+    def _extracted(
+        self, keys: Sequence[str], audio: AudioNetwork, visual: VisualNetwork
+    ) -> dict[str, dict[str, Instance]]:
+        every = extract_all(self.store, keys, audio, visual, progress=self.progress)
+        return {key: instances(features, self.job.variant) for key, features in every}
+
+    def _of_proposals(self, variant: Variant) -> Callable[[Split], Examples]:
+        """Clips of a split by what base networks take; each is read once."""
+        raw = lru_cache(maxsize=None)(lambda key: Raw(self.store.read(key), variant))
+        return lambda split: self._examples(split, lambda clip, rng: raw(clip.key).instances(self.job.share, rng))
+
+    def _examples(
+        self, split: Split, take: Callable[[Clip, np.random.Generator | None], dict[str, Instance]]
+    ) -> Examples:
+        clips = self.clips[split]
+        return Examples(self._truth(split), lambda index, rng: take(clips[index], rng))
+
+    def _truth(self, split: Split) -> npt.NDArray[np.bool_]:
+        return np.array(
+            [[kind in clip.labels for kind in self.manifest.classes] for clip in self.clips[split]], np.bool_
+        )
+
+    def _report(self, system: System, found: dict[Split, Validation]) -> dict[str, Any]:
+        job = self.job
+        settings = {name: asdict(getattr(job, name)) for name in ("variant", "schedule", "base_schedule", "share")}
+        scores = {split: scored(self._truth(split), one.scores, system) for split, one in found.items()}
+        return {
+            "manifest": str(job.manifest),
+            "classes": list(system.classes),
+            "settings": settings | {"networks": job.networks, "finetune": job.finetune},
+            "clips": {split: len(clips) for split, clips in self.clips.items()},
+            "skipped": [{"path": str(clip.path), "reason": reason} for clip, reason in self.skipped.items()],
+            "scores": scores,
+        }
+
+
+def scored(truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32], system: System) -> dict[str, Any]:
+    """How good the scores (L, C) of clips are, as plain values.
+
+    Returns
+    -------
+    dict
+        ``f1``, ``precision``, ``recall`` (micro averages at the system's thresholds), ``map``, ``accuracy``, and
+        ``f1_of_class``.
+    """
+    said = scores > system.thresholds
+    per_class = metrics.f_score(truth, said, per_class=True).f1
+    return {
+        **{name: float(value) for name, value in vars(metrics.f_score(truth, said)).items()},
+        "map": metrics.mean_average_precision(truth, scores),
+        "accuracy": metrics.accuracy(truth, scores),
+        "f1_of_class": {kind: float(value) for kind, value in zip(system.classes, per_class, strict=True)},
+    }
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Weights that are made here are the same each time; the generator outside is left as it is."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,160 @@
+"""What proposals of one clip are, and the settings that they were made with."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from avfront.errors import AvfrontError
+
+Array = npt.NDArray[np.float32]
+Times = npt.NDArray[np.float64]  # s, from the beginning of the clip
+Indices = npt.NDArray[np.int64]
+Pictures = npt.NDArray[np.uint8]
+
+PATCH = (96, 64)  # frames of 10 ms, mel bands: what VGGish sees
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How proposals are made; the defaults are the papers' (T §5.3, A §IV-B, W §3).
+
+    Parameters
+    ----------
+    frame_rate : float
+        Pictures that are looked at per second.
+    boxes : int
+        The best so many boxes of each picture.
+    side : int
+        Pixels of the longer side of a picture, at most; larger ones are scaled down.
+    stride : float
+        From one temporal segment proposal (TSP) to the next, s.
+    components : int
+        K of the factorization behind the NMF component proposals (NCP).
+    iterations : int
+        Of that factorization.
+    seed : int
+        Of its start.
+    longest : float
+        Clips beyond this length (s) are refused, as all of a clip is held in memory.
+    edges : str
+        How edges are found: ``"gradient"``, or the file of a structured forest (OpenCV's ``model.yml.gz``; Dollár and
+        Zitnick, ICCV 2013).
+
+    >>> Settings(boxes=0)
+    Traceback (most recent call last):
+    avfront.errors.AvfrontError: boxes=0 is not positive; give a positive number.
+    """
+
+    frame_rate: float = 1.0
+    boxes: int = 10
+    side: int = 320
+    stride: float = 0.48
+    components: int = 20
+    iterations: int = 200
+    seed: int = 0
+    longest: float = 600.0
+    edges: str = "gradient"
+
+    def __post_init__(self) -> None:
+        for name in ("frame_rate", "boxes", "side", "stride", "components", "iterations", "longest"):
+            value = getattr(self, name)
+            if not 0 < value < float("inf"):
+                raise AvfrontError(f"{name}={value} is not positive", remedy="give a positive number", usage=True)
+
+    def differences(self, other: "Settings") -> list[str]:
+        """Where two settings differ, one clause each.
+
+        >>> Settings(boxes=5).differences(Settings())
+        ['boxes is 5, not 10']
+        """
+        mine, theirs = asdict(self), asdict(other)
+        return [f"{name} is {mine[name]}, not {theirs[name]}" for name in mine if mine[name] != theirs[name]]
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """What was found in one clip: candidates for objects and sounds, without class or score.
+
+    Attributes
+    ----------
+    duration : float
+        Of the clip, s.
+    size : (width, height)
+        Of the original picture, pixels.
+    frames : uint8 (T, h, w, 3)
+        The pictures that were looked at, RGB, scaled down to the bounded side.
+    frame_times : (T,)
+        s.
+    boxes : float32 (R, 4)
+        x, y, width, height in pixels of the original picture, the best first within each picture.
+    box_frames : (R,)
+        Index into `frames`.
+    tsp : float32 (P, 96, 64)
+        Temporal segment proposals: log-mel patches of the sound.
+    tsp_times : (P, 2)
+        Begin and end, s.
+    ncp : float32 (Q, 96, 64)
+        NMF component proposals: log-mel patches of each component's sound, component by component.
+    ncp_times : (Q, 2)
+        Begin and end, s.
+    ncp_components : (Q,)
+        Index of the component, 0…K − 1.
+    patterns, activations : float32 (513, K), (K, N)
+        The factorization of the magnitude spectrogram (:func:`avfront.proposals.spectrogram`) behind the components.
+
+    Raises
+    ------
+    AvfrontError
+        If the arrays do not belong together.
+    """
+
+    duration: float
+    size: tuple[int, int]
+    frames: Pictures
+    frame_times: Times
+    boxes: Array
+    box_frames: Indices
+    tsp: Array
+    tsp_times: Times
+    ncp: Array
+    ncp_times: Times
+    ncp_components: Indices
+    patterns: Array
+    activations: Array
+
+    def __post_init__(self) -> None:
+        T, R, P, Q, K = (len(part) for part in (self.frames, self.boxes, self.tsp, self.ncp, self.activations))
+        expected: dict[str, tuple[Any, ...]] = {
+            "frames": (T, *self.frames.shape[1:3], 3),
+            "frame_times": (T,),
+            "boxes": (R, 4),
+            "box_frames": (R,),
+            "tsp": (P, *PATCH),
+            "tsp_times": (P, 2),
+            "ncp": (Q, *PATCH),
+            "ncp_times": (Q, 2),
+            "ncp_components": (Q,),
+            "patterns": (len(self.patterns), K),
+        }
+        wrong = [name for name, shape in expected.items() if getattr(self, name).shape != shape]
+        if wrong:
+            raise AvfrontError(
+                f"the proposals' {wrong[0]} have shape {getattr(self, wrong[0]).shape}, not {expected[wrong[0]]}",
+                remedy="make them again",
+            )
+
+    @property
+    def scale(self) -> float:
+        """Pixels of `frames` per pixel of the original picture.
+
+        >>> import numpy as np
+        >>> none = {name: np.zeros((0, 2)) for name in ("tsp_times", "ncp_times")}
+        >>> none |= {name: np.zeros((0, 96, 64)) for name in ("tsp", "ncp")}
+        >>> none |= {name: np.zeros(0, int) for name in ("box_frames", "ncp_components")}
+        >>> Proposals(2.0, (640, 480), np.zeros((1, 120, 160, 3), np.uint8), np.zeros(1), np.zeros((0, 4)),
+        ...           patterns=np.zeros((513, 0)), activations=np.zeros((0, 9)), **none).scale
+        0.25
+        """
+        return self.frames.shape[2] / self.size[0]

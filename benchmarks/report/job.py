@@ -1,0 +1,24 @@
+"""The whole job, from the command to its files."""
+
+from benchmarks.quality.tables import markdown
+
+from .results import NOT_YET, Result, kind, where
+
+
+def section(results: list[Result]) -> str:
+    jobs, imports = kind(results, "job"), kind(results, "import")
+    if not jobs:
+        return NOT_YET
+    rows = []
+    for result in jobs:
+        median = result["median"]
+        figures = (
+            f"{median['wall_s']:.1f} s",
+            f"{median['algorithm_s']:.1f} s",
+            f"{median['peak_bytes'] / 1e6:.0f} MB",
+        )
+        rows.append([result["what"], *figures])
+    parts = [markdown(["from the command to the files", "in all", "of it learning and separating", "memory"], rows)]
+    parts += [f"{r['what'].capitalize()}: {r['median_s']:.2f} s." for r in imports]
+    parts.append(where([*jobs, *imports]))
+    return "\n\n".join(parts)

@@ -1,0 +1,127 @@
+"""One iteration beside the peers: the short table, and how far from the machine's matrix product."""
+
+from benchmarks.quality.tables import markdown
+
+from .results import IMAGES, NOT_YET, OURS, PEERS, Result, kind, mantissa, milliseconds, times, where
+
+
+def section(results: list[Result]) -> str:
+    nmf, em = kind(results, "nmf"), sorted(kind(results, "em"), key=lambda r: r["name"])
+    if not nmf and not em:
+        return NOT_YET
+    parts = []
+    if nmf:
+        rows = []
+        for result in nmf:
+            entries = result["contestants"]
+            mine, sklearn = entries[result["ours"]], entries.get("scikit-learn MU")
+            error = f"{mantissa(mine['error'])} / {mantissa(sklearn['error'] if sklearn else None)}"
+            peers = [times(entries.get(name)) for name in ("scikit-learn MU", "torchnmf", "NumPy formulas")]
+            fraction = f"{mine['sgemm_fraction']:.0%}"
+            rows.append([result["what"], milliseconds(mine["iteration_s"]), *peers, fraction, error])
+        header = [
+            "one iteration, float32",
+            "nmfcore",
+            "scikit-learn",
+            "torchnmf",
+            "NumPy",
+            "of sgemm",
+            "error",
+        ]
+        parts.append(markdown(header, rows))
+        parts.append(
+            "Peers: how many times as long they take, the median over rounds that interleave all of them in "
+            "one run with the same matrices, threads and starting point. Of sgemm: rate of the matrix "
+            "products against the machine's float32 matrix product measured in the same run. Error: of the "
+            "factors after one iteration against float64, nmfcore / scikit-learn."
+        )
+        parts.append("![Peers' time over nmfcore's, by workload](docs/img/speed.png)")
+        parts.append("![Fraction of the machine's matrix product rate, by workload](docs/img/ceiling.png)")
+    if em:
+        rows = []
+        for result in em:
+            entries = result["contestants"]
+            peers = [times(entries.get(name)) for name in ("ssspy GaussMNMF", "pyroomacoustics fastmnmf2")]
+            rows.append([result["what"], milliseconds(entries[result["ours"]]["iteration_s"]), *peers])
+        parts.append(markdown(["one iteration, complex64", "nmfcore", "ssspy GaussMNMF", "fastmnmf2"], rows))
+        parts.append(
+            "fastmnmf2 (pyroomacoustics) fits jointly diagonalizable covariances, a smaller model; GaussMNMF "
+            "is the full-rank one."
+        )
+    parts.append(where([*nmf, *em]))
+    return "\n\n".join(parts)
+
+
+def draw(results: list[Result]) -> None:
+    """Both pictures, where there are results."""
+    if kind(results, "nmf"):
+        _draw_ratios(results)
+        _draw_ceiling(results)
+
+
+def _draw_ratios(results: list[Result]) -> None:
+    """Bars: peers' time over ours, the median and the range of the rounds."""
+    import matplotlib.pyplot as plt
+
+    shown = [*kind(results, "nmf"), *sorted(kind(results, "em"), key=lambda r: r["name"])]
+    names = [name for name in PEERS if any(name in result["contestants"] for result in shown)]
+    height = 0.8 / 3
+    figure, axes = plt.subplots(figsize=(9, 0.6 * len(shown) + 1.4), layout="constrained")
+    seen = set()
+    for row, result in enumerate(shown):
+        present = [name for name in names if name in result["contestants"]]
+        for place, name in enumerate(present):
+            entry = result["contestants"][name]
+            ratio, (low, high) = entry["times_ours"], entry["times_ours_range"]
+            y = row + (place - (len(present) - 1) / 2) * height
+            label = None if name in seen else name
+            error = [[max(ratio - low, 0)], [max(high - ratio, 0)]]
+            axes.barh(
+                y,
+                ratio,
+                height,
+                color=PEERS[name],
+                label=label,
+                xerr=error,
+                ecolor="0.3",
+                error_kw={"lw": 0.8},
+            )
+            axes.annotate(
+                f"{ratio:.1f}", (max(high, ratio), y), (4, 0), textcoords="offset points", va="center", size=8
+            )
+            seen.add(name)
+    axes.axvline(1, color=OURS, lw=2)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_yticks(range(len(shown)), [result["what"] for result in shown], size=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("time of one iteration over nmfcore's (line); whiskers: range of the rounds", size=9)
+    figure.legend(loc="outside upper right", fontsize=8, ncols=len(names))
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(IMAGES / "speed.png", dpi=130)
+    plt.close(figure)
+
+
+def _draw_ceiling(results: list[Result]) -> None:
+    """Bars: rate of the matrix products inside an iteration over the machine's sgemm rate of the same run."""
+    import matplotlib.pyplot as plt
+
+    shown = kind(results, "nmf")
+    figure, axes = plt.subplots(figsize=(9, 0.35 * len(shown) + 1.4), layout="constrained")
+    for row, result in enumerate(shown):
+        for name, colour, height in (
+            (result["ours"], OURS, 0.7),
+            ("scikit-learn MU", PEERS["scikit-learn MU"], 0.25),
+        ):
+            entry = result["contestants"].get(name)
+            if entry is not None:
+                label = None if row else name
+                axes.barh(row, 100 * entry["sgemm_fraction"], height, color=colour, label=label)
+    axes.set_yticks(range(len(shown)), [result["what"] for result in shown], size=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("per cent of the float32 matrix product rate measured in the same run", size=9)
+    figure.legend(loc="outside upper right", fontsize=8, ncols=2)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(IMAGES / "ceiling.png", dpi=130)
+    plt.close(figure)

@@ -1,0 +1,158 @@
+"""The one loop: multiplicative updates or coordinate descent on a batch, until every problem has stopped.
+
+Each model of the papers is this loop with other arguments: which slices are free, which penalties act. Stopping,
+history, checks and the compaction of finished problems exist here and nowhere else.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmfcore.acceleration import Extrapolation
+from nmfcore.backends import composed
+from nmfcore.backends.fixed import FixedPatterns
+from nmfcore.divergence import mm_exponent
+from nmfcore.layout import Array, Half
+from nmfcore.options import Options
+from nmfcore.penalties import Penalty
+from nmfcore.problems import Data, Factors
+from nmfcore.sides import Side
+
+
+class Loop:
+    """A fit under way: the problems that go on, and what became of the others."""
+
+    def __init__(
+        self,
+        engine: Any,
+        options: Options,
+        data: Data,
+        factors: Factors,
+        sides: tuple[Side, Side],
+        bound: list[tuple[Penalty, ...]],
+        floor: NDArray[np.float64],
+        permuter: Any,
+    ) -> None:
+        self.engine, self.options, self.data, self.factors = engine, options, data, factors
+        self.sides, self.bound, self.floor, self.permuter = sides, bound, floor, permuter
+        count = len(factors.table)
+        self.active = np.arange(count)
+        self.done = np.full(count, options.n_iter)
+        self.status = np.full(count, "max_iter", dtype=object)
+        self.history: list[tuple[int, NDArray[np.float64]]] = []
+        self.iteration = 0
+        self.rule = options.rule
+        self.speed = Extrapolation(factors.table, factors.Wt, factors.H) if options.acceleration else None
+        self.movable = [_as_slice(w & h, engine.xp) for w, h in zip(sides[1].free, sides[0].free, strict=True)]
+        self.busy = [side for side in sides if not side.idle]
+        euclidean = options.beta == 2 and not options.weighted and not options.descends
+        if euclidean and len(self.busy) == 1 and engine.xp is np:
+            self.engine = self.busy[0].engine = FixedPatterns(engine)
+        self._select()
+
+    def run(self) -> None:
+        """Iterate until every problem has stopped."""
+        options = self.options
+        watch = self.rule is not None or options.callback is not None or self.speed is not None
+        if watch:
+            self.history.append((0, self.objective(self.active)))
+        while self.iteration < options.n_iter and len(self.active):
+            # Coordinate descent looks at its own pace after every iteration.
+            until_check = options.check_every - self.iteration % options.check_every
+            steps = 1 if options.descends else min(until_check, options.n_iter - self.iteration)
+            self.iteration += steps
+            settled, stop = self._descend() if options.descends else self._multiply(steps), False
+            if watch and (self.iteration % options.check_every == 0 or self.iteration == options.n_iter):
+                settled, stop = self._check(settled)
+            if settled.any():
+                self._stop(settled, "converged")
+            if stop:
+                self._stop(np.ones(len(self.active), bool), "stopped")
+
+    def objective(self, problems: NDArray[np.intp]) -> NDArray[np.float64]:
+        """D_β(V | WH) of these problems, with their penalties."""
+        Wt, H, weights = self.factors.Wt, self.factors.H, self.data.weights
+        half = Half(self.factors.table[problems], self.data.V.flat, Wt, H, self.options.beta, self.floor[problems],
+                    None if weights is None else weights.flat)  # fmt: skip
+        value: NDArray[np.float64] = self.engine.divergence(half)
+        for at, b in enumerate(problems.tolist()):
+            wt, h = self.factors.of(b)
+            value[at] += sum(penalty.value(h if penalty.factor == "H" else wt) for penalty in self.bound[b])
+        return value
+
+    def _halves(self) -> list[Half]:
+        last = None if self.speed is None else self.speed.last
+        return [side.half(self.factors, self.options.beta, last) for side in self.busy]
+
+    def _multiply(self, steps: int) -> NDArray[np.bool_]:
+        """Multiplicative updates; none is settled before a check."""
+        options, halves = self.options, self._halves()
+        momentum = None if self.speed is None else self.speed.momentum(steps, self.active)
+        fused = [side.fused(half, options.gamma) for side, half in zip(self.busy, halves, strict=True)]
+        whole = [half for half in fused if half is not None]
+        if whole and len(whole) == len(halves) and not options.normalize:
+            self.engine.sweeps(steps, whole, options.gamma, momentum)
+        else:
+            for step in range(steps):
+                for side, half in zip(self.busy, halves, strict=True):
+                    if momentum is not None:
+                        composed.extrapolate(half, momentum[step])
+                    monotone = options.exponent == "mm"
+                    side.update(half, mm_exponent(options.beta, *side.betas) if monotone else options.gamma)
+                self._normalize()
+        return np.zeros(len(self.active), bool)
+
+    def _descend(self) -> NDArray[np.bool_]:
+        """One sweep of coordinate descent; settled is what hardly moved, beside the first sweep."""
+        pace = np.zeros(len(self.active))
+        for side, half in zip(self.busy, self._halves(), strict=True):
+            pace += side.descend(half, self.permuter)
+        if self.iteration == 1:
+            assert not callable(self.options.tol)
+            self.rest = pace * self.options.tol
+        self._normalize()
+        return pace <= self.rest[self.active]
+
+    def _normalize(self) -> None:
+        """If asked to: columns of W to sum 1, their scale into H, where both may move; WH does not change."""
+        for b in self.active.tolist() if self.options.normalize else ():
+            wt, h = self.factors.of(b)
+            rows = self.movable[b]
+            size = wt[rows].sum(1, keepdims=True)
+            size[size == 0] = 1
+            wt[rows] /= size
+            h[rows] *= size
+
+    def _check(self, settled: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], bool]:
+        """Look at the objectives: which problems are settled, and whether the callback wants the fit to end."""
+        (_, first), (_, before) = self.history[0], self.history[-1]
+        value = before.copy()
+        value[self.active] = self.objective(self.active)
+        rose = np.zeros(len(self.active), bool)
+        if self.speed is not None:
+            rose = self.speed.check(self.active, value, before)
+        stop = self.options.callback is not None and bool(self.options.callback(self.iteration, value))
+        if self.rule is not None:
+            settled = self.rule(first, before, value)[self.active] & ~rose
+        self.history.append((self.iteration, value))
+        return settled, stop
+
+    def _stop(self, which: NDArray[np.bool_], status: str) -> None:
+        """Some of the active problems leave the batch."""
+        leaving = self.active[which]
+        self.done[leaving], self.status[leaving] = self.iteration, status
+        self.active = self.active[~which]
+        self._select()
+
+    def _select(self) -> None:
+        for side in self.sides:
+            side.select(self.active, self.floor)
+
+
+def _as_slice(mask: NDArray[np.bool_], xp: Any) -> slice | Array:
+    """The rows of a mask as a slice where they are neighbours: indexing then copies nothing. Else their numbers."""
+    used = np.flatnonzero(mask)
+    if len(used) and used[-1] - used[0] + 1 == len(used):
+        return slice(int(used[0]), int(used[-1]) + 1)
+    return xp.asarray(used)

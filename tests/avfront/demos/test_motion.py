@@ -1,0 +1,36 @@
+"""The film of two players, made and separated by the command line."""
+
+import json
+from importlib.util import find_spec
+
+import pytest
+
+pytest.importorskip("av")
+pytest.importorskip("cv2")
+needs = pytest.mark.skipif(find_spec("museval") is None, reason="museval is not installed")
+
+
+@needs
+@pytest.mark.slow
+def test_the_players_are_told_apart(avfront, tmp_path):
+    result = avfront("demo", "--motion", "-o", tmp_path / "out", "--json")
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    for player in ("object1", "object2"):
+        before, after = report["scores"][player]["mixture"], report["scores"][player]["separated"]
+        assert abs(before["SDR"]) < 0.5, "both are equally loud"
+        assert after["SDR"] > before["SDR"] + 3
+    assert {path.name for path in (tmp_path / "out").iterdir()} > {"duo.mp4", "references", "overlay.mp4"}
+
+
+@needs
+def test_a_failed_demo_leaves_nothing(tmp_path):
+    from avfront.demos import motion
+
+    def stop(stage: str, share: float) -> None:
+        if stage == "motion":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        motion.run_demo(tmp_path / "out", seed=0, force=False, progress=stop)
+    assert list(tmp_path.iterdir()) == []
