@@ -43,8 +43,9 @@ PAPER = {
 
 
 def units(quick: bool) -> dict[str, players.Mixture | players.Cast]:
-    """What is measured in one go, by name; the longest first."""
+    """What is measured in one go, by name; what was held out first."""
     mixtures: list[players.Mixture | players.Cast] = [*players.filmed(), *players.captured()]
+    mixtures.sort(key=lambda one: one.split, reverse=True)
     named = {
         " | ".join((one.split, one.kind, getattr(one, "film", "mocap"), *(p.label for p in one.players))): one
         for one in mixtures
@@ -64,24 +65,27 @@ def rows(one: players.Mixture | players.Cast, seed: int, seeds: int, quick: bool
 
 
 def measure(seed: int, seeds: int, quick: bool, jobs: int) -> dict[str, Any]:
-    """All rows, those that an interrupted run has left included."""
+    """All rows, those that an interrupted run has left included; only those of it with no `jobs`."""
     result = tables.stamp(NAME, seed) | {"seeds": seeds}
     progress = Progress({key: result[key] for key in ("seed", "seeds", "kernel_sha256")} | {"quick": quick})
     todo = units(quick)
-    first = next(one for one in todo.values() if isinstance(one, players.Cast))
-    if "end to end" not in progress.done:
-        progress.add("end to end", [ensembles.end_to_end(first, seed)])
-    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        waiting = {
-            pool.submit(rows, one, seed, seeds, quick): name for name, one in todo.items() if name not in progress.done
-        }
-        for ready in as_completed(waiting):
-            progress.add(waiting[ready], ready.result())
+    if jobs:
+        first = next(one for one in todo.values() if isinstance(one, players.Cast))
+        if "end to end" not in progress.done:
+            progress.add("end to end", [ensembles.end_to_end(first, seed)])
+        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
+        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+            waiting = {
+                pool.submit(rows, one, seed, seeds, quick): name
+                for name, one in todo.items()
+                if name not in progress.done
+            }
+            for ready in as_completed(waiting):
+                progress.add(waiting[ready], ready.result())
     return result | {
+        "missing": [name for name in todo if name not in progress.done],
         "end_to_end": progress.done["end to end"][0],
-        "rows": [r for name in todo for r in progress.done[name]],
+        "rows": [row for name in todo for row in progress.done.get(name, [])],
     }
 
 
@@ -185,6 +189,7 @@ def caption(result: dict[str, Any]) -> str:
         f"({whole['video']}; other programs ran on the machine).",
         "The thesis's figures are of other recordings.",
         f"Its orderings here: {'; '.join(orderings(result))}.",
+        *(f"Not measured this time: {', '.join(result['missing'])}." for _ in result["missing"][:1]),
         f"{result['machine']['cpu']}, {result['date']}.",
     )
     return " ".join(sentences)
@@ -242,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="one mixture of each kind; the result is not kept")
     parser.add_argument("--seed", type=int, default=0, help="of the films and the first start")
     parser.add_argument("--seeds", type=int, default=3, help="how many random starts")
-    parser.add_argument("--jobs", type=int, default=2, help="how many mixtures at once")
+    parser.add_argument("--jobs", type=int, default=2, help="how many mixtures at once; 0: write what is done so far")
     parser.add_argument("--show", action="store_true", help="only show and draw the kept result")
     options = parser.parse_args(arguments)
     if options.show:
@@ -256,7 +261,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = measure(options.seed, 1 if options.quick else options.seeds, options.quick, options.jobs)
         if not options.quick:
             print(tables.write(NAME, result), file=sys.stderr)
-        Progress.forget()
+        if not result["missing"]:
+            Progress.forget()
     print(table(result), caption(result), sep="\n\n")
     if not options.quick:
         draw(result)

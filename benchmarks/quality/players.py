@@ -165,9 +165,9 @@ def filmed() -> list[Cast]:
             Cast(split, "two pieces", across, counts=(2, 3, 4)),
             Cast(split, "made up", _made_up(QUARTET, seed)),
         ]
-        found += [Cast(split, "one piece", together[0], "shaking camera", {"shake": 2.0})]
         if split == "development":
             found += [
+                Cast(split, "one piece", together[0], "shaking camera", {"shake": 2.0}),
                 Cast(split, "one piece", together[0], "bystander", {"bystander": True}),
                 Cast(split, "one piece", together[0], "picture 120 ms late", {"delay": 0.12}),
             ]
