@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -24,7 +21,7 @@ from avfront.motion_sound import Sound
 from avfront.synth import stage
 from nmfcore import masks
 
-from . import scores
+from . import commands, scores
 from .players import RATE, SPLITS, Cast, Mixture
 
 Array = NDArray[Any]
@@ -209,13 +206,5 @@ def end_to_end(cast: Cast, seed: int) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
         shoot(cast, seed, path)
-        command = [sys.executable, "-m", "avfront", "separate", str(path), "--motion", "-o", folder + "/out", "--quiet"]
-        begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, check=True)
-        seconds, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {
-        "video": f"{FILMED:g} s, {SIZE[0]}×{SIZE[1]}, 25 frames per second",
-        "seconds": seconds,
-        "cpu_seconds": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-        "peak_mb": after.ru_maxrss / 1000,
-    }
+        spent = commands.separate(path, Path(folder) / "out")
+    return {"video": f"{FILMED:g} s, {SIZE[0]}×{SIZE[1]}, 25 frames per second", **spent}

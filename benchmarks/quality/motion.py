@@ -16,7 +16,6 @@ What is done is kept beside the result (`.progress`): the program goes on there 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import sys
@@ -67,7 +66,9 @@ def rows(one: players.Mixture | players.Cast, seed: int, seeds: int, quick: bool
 def measure(seed: int, seeds: int, quick: bool, jobs: int) -> dict[str, Any]:
     """All rows, those that an interrupted run has left included; only those of it with no `jobs`."""
     result = tables.stamp(NAME, seed) | {"seeds": seeds}
-    progress = Progress({key: result[key] for key in ("seed", "seeds", "kernel_sha256")} | {"quick": quick})
+    progress = tables.Progress(
+        NAME, {key: result[key] for key in ("seed", "seeds", "kernel_sha256")} | {"quick": quick}
+    )
     todo = units(quick)
     if jobs:
         first = next(one for one in todo.values() if isinstance(one, players.Cast))
@@ -87,35 +88,6 @@ def measure(seed: int, seeds: int, quick: bool, jobs: int) -> dict[str, Any]:
         "end_to_end": progress.done["end to end"][0],
         "rows": [row for name in todo for row in progress.done.get(name, [])],
     }
-
-
-class Progress:
-    """Rows by unit, kept in a file of JSON lines until the whole result is written."""
-
-    _path = tables.RESULTS / f"{NAME}.progress"
-
-    def __init__(self, settings: dict[str, Any]) -> None:
-        self.done: dict[str, list[ensembles.Row]] = {}
-        if self._path.exists():
-            head, *kept = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-            if json.loads(head) == settings:
-                # The last line may be half written.
-                self.done = dict(json.loads(line) for line in kept if line.endswith("\n"))
-                return
-        self._path.write_text(json.dumps(settings) + "\n", encoding="utf-8")
-
-    def add(self, unit: str, rows: list[ensembles.Row]) -> None:
-        """Keep the rows of a unit, and show them."""
-        self.done[unit] = rows
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([unit, rows]) + "\n")
-        shown = ", ".join(f"{row['method']} {row['sdr']:.2f}" for row in rows[:4] if "sdr" in row)
-        print(f"{unit}: {shown}", file=sys.stderr, flush=True)
-
-    @classmethod
-    def forget(cls) -> None:
-        """The result is written."""
-        cls._path.unlink(missing_ok=True)
 
 
 def groups(result: dict[str, Any]) -> dict[Key, list[dict[str, Any]]]:
@@ -262,7 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.quick:
             print(tables.write(NAME, result), file=sys.stderr)
         if not result["missing"]:
-            Progress.forget()
+            tables.Progress.forget(NAME)
     print(table(result), caption(result), sep="\n\n")
     if not options.quick:
         draw(result)
