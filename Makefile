@@ -65,6 +65,7 @@ MODULE := $(BIN)/python -P -c 'import runpy, sys; sys.path.append("."); sys.argv
 bench-quality: $(VENV)/for-bench
 	$(MODULE) benchmarks.quality.spatial $(BENCH_ARGS)
 	$(MODULE) benchmarks.quality.arrays
+	$(MODULE) benchmarks.quality.likelihood
 	$(MODULE) benchmarks.quality.onthefly $(BENCH_ARGS)
 	$(MODULE) benchmarks.quality.motion $(BENCH_ARGS)
 

@@ -108,7 +108,8 @@ def separate(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Of spatial: **full** (default), or **diagonal**, a smaller model, faster beyond 8 channels.",
+            help="Of spatial: **full**, **diagonal** (a smaller model, faster beyond 8 channels), or **auto**"
+            " (default): full, beyond 4 channels from where diagonal ends.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -253,7 +254,13 @@ def separate(
         ),
     ] = None,
     save_model: Annotated[
-        bool, typer.Option("--save-model", help="Keep the fitted model: model.safetensors.", rich_help_panel=OUT)
+        bool,
+        typer.Option(
+            "--save-model",
+            help="Keep the fitted model (of segments the last one's, where sources were at the end) for --load-model:"
+            " model.safetensors.",
+            rich_help_panel=OUT,
+        ),
     ] = False,
     load_model: Annotated[
         Path | None,

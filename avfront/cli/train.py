@@ -29,7 +29,10 @@ def train(
     manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="CSV file, or folder of splits and classes.")],
     output: Folder,
     pooling: Annotated[
-        str, typer.Option(metavar="NAME", help="two-stream, one-stream, synchronous or wsddn.", rich_help_panel=_SYSTEM)
+        str,
+        typer.Option(
+            metavar="NAME", help="two-stream, one-stream, synchronous, wsddn or attention.", rich_help_panel=_SYSTEM
+        ),
     ] = "two-stream",
     modalities: Annotated[
         str, typer.Option(metavar="NAME", help="audio-visual, audio or visual.", rich_help_panel=_SYSTEM)

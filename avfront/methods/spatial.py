@@ -1,7 +1,7 @@
 """The local Gaussian model with full-rank spatial covariances, with spectral models learned from examples."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 VARIANCE_MODELS = ("joint", "separation", "denoising", "nmf", "free")
-COVARIANCES = ("full", "diagonal")
+COVARIANCES = ("auto", "full", "diagonal")
+MOST_FULL = 4  # channels up to which "auto" is the full model alone
 STARTS = ("auto", "directions", "weights", "clusters")
 BEAMS = ("mvdr", "rank1")
 # A source of this name is whatever else is heard, from all round: it starts from the diffuse field, has half
@@ -55,7 +56,9 @@ class Spatial:
     memory: float = 200.0  # frames of evidence for where the segment before ended
     prior: float = 5.0  # frames of evidence for the initial spatial covariances
     averaging: int = 1  # bins and frames over which the empirical covariance is averaged
-    covariance: str = "full"  # or "diagonal", a smaller model, faster beyond 8 channels
+    # "full", "diagonal" (a smaller model, faster beyond 8 channels), or "auto": full, but beyond 4 channels, where EM
+    # takes long to find so many parameters, from where a diagonal fit ends.
+    covariance: str = "auto"
     start: str = "auto"  # what the spatial covariances begin from, see nmfcore.spatial.Start
     doa: Mapping[str, tuple[float, float]] | None = None  # azimuth and elevation in degrees, by source
     reverberation: float = 0.3  # power of the diffuse part of an initial covariance; the direct part has 1
@@ -82,6 +85,7 @@ class Spatial:
             smoothing=0.0,
             prior=0.0,
             averaging=1,
+            covariance="full",
         )
 
     def __post_init__(self) -> None:
@@ -188,35 +192,54 @@ class Spatial:
         )
         rounds: Sequence[Dictionary | None] = dictionaries or [None]
 
-        def fit(turn: int) -> "LocalGaussianModel":
-            def watch(iteration: int, value: float) -> None:
-                progress((turn + iteration / self.iterations) / len(rounds))
+        stages = [(self.covariance.replace("auto", "full"), self.iterations, self.fixed_iterations)]
+        if self.covariance == "auto" and len(X) > MOST_FULL and self.averaging == 1:
+            half, quarter = -(-self.iterations // 2), -(-self.iterations // 4)
+            stages = [("diagonal", half, self.fixed_iterations), ("full", quarter, 0)]
+        trained = self.variance_model in ("joint", "separation")
+        total = sum(count for _, count, _ in stages)
 
-            trained = self.variance_model in ("joint", "separation")
-            return spatial.fit(
-                X,
-                dictionary=rounds[turn],
-                sources=None if dictionaries else sources,
-                variance_model=self.variance_model,
-                free=self.learned(sources),
-                R=start if len(X) > 1 and earlier is None else None,
-                # Activations of one dictionary are none of another.
-                resume=earlier if earlier is None or turn == 0 else earlier.elsewhere(),
-                covariance=self.covariance,
-                lam=self.sparsity,
-                mix=self.mix,
-                kind=self.groups,
-                gamma=self.gamma,
-                smoothing=self.smoothing,
-                n_start=self.start_iterations if trained else None,
-                n_iter=self.iterations,
-                n_inner=self.inner_iterations,
-                n_fixed=self.fixed_iterations,
-                prior=self.prior if earlier is None else self.prior + self.memory,
-                averaging=(self.averaging, self.averaging),
-                seed=seed + turn,
-                callback=watch,
-            )
+        def fit(turn: int) -> "LocalGaussianModel":
+            # Activations of one dictionary are none of another.
+            begun = earlier if earlier is None or turn == 0 else earlier.elsewhere()
+            found: list[LocalGaussianModel] = []
+            for covariance, count, fixed in stages:
+                done = sum(len(one.log_likelihood) for one in found)
+
+                def watch(iteration: int, value: float, done: int = done) -> None:
+                    progress((turn + (done + iteration) / total) / len(rounds))
+
+                # A second stage is drawn to where the first ended, or to where the segment before did.
+                R: Any = None if earlier is None else earlier.R
+                if earlier is None and not found and len(X) > 1:
+                    R = start
+                model = spatial.fit(
+                    X,
+                    dictionary=rounds[turn],
+                    sources=None if dictionaries else sources,
+                    variance_model=self.variance_model,
+                    free=self.learned(sources),
+                    R=R,
+                    resume=found[-1] if found else begun,
+                    covariance=covariance,
+                    update="em",
+                    lam=self.sparsity,
+                    mix=self.mix,
+                    kind=self.groups,
+                    gamma=self.gamma,
+                    smoothing=self.smoothing,
+                    n_start=self.start_iterations if trained else None,
+                    n_iter=count,
+                    n_inner=self.inner_iterations,
+                    n_fixed=fixed,
+                    prior=self.prior if earlier is None else self.prior + self.memory,
+                    averaging=(self.averaging, self.averaging),
+                    seed=seed + turn,
+                    callback=watch,
+                )
+                found.append(model)
+            history = tuple(value for one in found for value in one.log_likelihood)
+            return replace(found[-1], log_likelihood=history, start=found[0].start)
 
         model = spatial.consensus([fit(turn) for turn in range(len(rounds))])
         if self.beam is None:

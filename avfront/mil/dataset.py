@@ -49,14 +49,14 @@ class Examples(Dataset[tuple[dict[str, Instance], Tensor]]):
 
     def __init__(self, truth: Truth, take: Callable[[int, np.random.Generator | None], dict[str, Instance]]) -> None:
         self.truth = truth
-        self._take = take
+        self.take = take
 
     def __len__(self) -> int:
         return len(self.truth)
 
     def __getitem__(self, drawn: int | tuple[int, int]) -> tuple[dict[str, Instance], Tensor]:
         index, rng = (drawn, None) if isinstance(drawn, int) else (drawn[0], np.random.default_rng(drawn[1]))
-        return self._take(index, rng), torch.from_numpy(self.truth[index])
+        return self.take(index, rng), torch.from_numpy(self.truth[index])
 
     def drawn(self, draws: Iterable[Drawn], *, workers: int = 0) -> Iterator[Batch]:
         """These batches, read by so many processes beside this one."""

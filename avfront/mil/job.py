@@ -10,6 +10,7 @@
 What is under ``training/`` lets a run that was interrupted go on; it may be deleted when the system is there.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,11 +29,11 @@ from avfront.errors import AvfrontError
 from avfront.features import AudioNetwork, VisualNetwork, audio_network, extract_all, visual_network
 from avfront.features.weights import fingerprint
 from avfront.job import Progress
-from avfront.manifest import SPLITS, Clip, Manifest, Split, read_manifest
+from avfront.manifest import SPLITS, Manifest, Split, read_manifest
 from avfront.mil import parallel
 from avfront.mil.dataset import Examples, Instance, instances
 from avfront.mil.network import MODALITIES, Network, Variant
-from avfront.mil.raw import Raw, Share
+from avfront.mil.raw import Raw, Share, Varied
 from avfront.mil.system import FILES, System
 from avfront.mil.training import Schedule, Validation, evaluate, fit
 from avfront.outputs import Outputs
@@ -76,7 +77,7 @@ class TrainingJob:
     networks: dict[str, str] = field(default_factory=lambda: {"audio": "small", "visual": "small"})
     weights: dict[str, Path] = field(default_factory=dict)
     schedule: Schedule = field(default_factory=Schedule)
-    base_schedule: Schedule = field(default_factory=lambda: Schedule(steps=600, interval=25))
+    base_schedule: Schedule = field(default_factory=lambda: Schedule(steps=600, batch=16, interval=50, patience=5))
     share: Share = field(default_factory=Share)
     finetune: bool = False
     settings: Settings | None = None
@@ -130,6 +131,9 @@ class Training:
                     f"no clip of the split {split} can be used ({first})", file=job.manifest, remedy="add some to it"
                 )
 
+        used = [(clip.key, clip.labels) for split in SPLITS[:2] for clip in self.clips[split]]
+        self.stamp = hashlib.sha256(repr(used).encode()).hexdigest()[:16]
+
     def run(self) -> Trained:
         """All stages."""
         job = self.job
@@ -138,17 +142,16 @@ class Training:
         with seeded(job.schedule.seed):
             sizes = {"audio": audio.size, "visual": visual.size}
             network = Network(job.variant, len(self.manifest.classes), sizes)
-        examples = self._of_features(audio, visual)
-        self._fit(network, examples, job.schedule, "heads", fingerprint(audio) + fingerprint(visual))
+        stamp = fingerprint(audio) + fingerprint(visual)
+        self._fit(network, self._of_features(audio, visual), job.schedule, "heads", stamp)
         if job.finetune:
-            stamp = fingerprint(network)
             both = {"audio": audio, "visual": visual}
             network.bases = nn.ModuleDict({name: both[name] for name in network.heads})
-            examples = self._of_proposals(job.variant)
             slow = replace(job.base_schedule, rate=job.base_schedule.rate / 10)
-            self._fit(network, examples, slow, "finetuning", stamp)
+            self._fit(network, self._of_proposals(job.variant), slow, "finetuning", stamp)
+            network.bases = nn.ModuleDict()
+        examples = self._of_features(audio, visual)
         found = {split: evaluate(network, examples(split), self.device) for split in SPLITS if self.clips[split]}
-        network.bases = nn.ModuleDict()
         thresholds = metrics.tune_thresholds(self._truth("validation"), found["validation"].scores)
         system = System(
             self.manifest.classes, thresholds.astype(np.float32), network, audio, visual, self.store.settings
@@ -168,7 +171,7 @@ class Training:
             base = make(job.networks[name], job.weights.get(name))
             if name in job.weights or name not in MODALITIES[job.variant.modalities]:
                 return base.to(self.device)
-            variant = Variant(modalities=name, audio=job.variant.audio, hidden=0)
+            variant = Variant("attention", name, job.variant.audio, hidden=0)
             network = Network(variant, len(self.manifest.classes), {name: base.size}, {name: base})
         self._fit(network, self._of_proposals(variant), job.base_schedule, name)
         return base
@@ -185,7 +188,7 @@ class Training:
             device=self.device,
             progress=self.progress,
             name=stage,
-            stamp=stamp,
+            stamp=self.stamp + stamp,
         )
 
     def _of_features(self, audio: AudioNetwork, visual: VisualNetwork) -> Callable[[Split], Examples]:
@@ -195,7 +198,12 @@ class Training:
             self._extracted(keys, audio, visual)
         parallel.wait()
         held = self._extracted(keys, audio, visual)
-        return lambda split: self._examples(split, lambda clip, rng: held[clip.key])
+
+        def of(split: Split) -> Examples:
+            clips = self.clips[split]
+            return Examples(self._truth(split), lambda index, rng: held[clips[index].key])
+
+        return of
 
     def _extracted(
         self, keys: Sequence[str], audio: AudioNetwork, visual: VisualNetwork
@@ -206,13 +214,20 @@ class Training:
     def _of_proposals(self, variant: Variant) -> Callable[[Split], Examples]:
         """Clips of a split by what base networks take; each is read once."""
         raw = lru_cache(maxsize=None)(lambda key: Raw(self.store.read(key), variant))
-        return lambda split: self._examples(split, lambda clip, rng: raw(clip.key).instances(self.job.share, rng))
 
-    def _examples(
-        self, split: Split, take: Callable[[Clip, np.random.Generator | None], dict[str, Instance]]
-    ) -> Examples:
-        clips = self.clips[split]
-        return Examples(self._truth(split), lambda index, rng: take(clips[index], rng))
+        def of(split: Split) -> Examples:
+            clips = self.clips[split]
+            if split == "train":
+                mix = variant.modalities == "audio"
+                return Varied(self._truth(split), lambda index: raw(clips[index].key), self.job.share, mix=mix)
+            # To follow the training a part of each clip will do, if it is always the same.
+            part = Share(pictures=10, segments=20, components=20)
+            return Examples(
+                self._truth(split),
+                lambda index, rng: raw(clips[index].key).instances(part, np.random.default_rng(index)),
+            )
+
+        return of
 
     def _truth(self, split: Split) -> npt.NDArray[np.bool_]:
         return np.array(

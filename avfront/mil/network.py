@@ -22,7 +22,7 @@ class Variant:
 
     Attributes
     ----------
-    pooling : {"two-stream", "one-stream", "synchronous", "wsddn"}
+    pooling : {"two-stream", "one-stream", "synchronous", "wsddn", "attention"}
     modalities : {"audio-visual", "audio", "visual"}
     audio : {"tsp", "ncp", "both"}
         What the bag of sound holds: segments of time, NMF components, or both in one bag.

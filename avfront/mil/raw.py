@@ -1,15 +1,18 @@
 """Proposals of a clip as what base networks take, for training these together with the heads.
 
 A part of a clip's proposals is drawn for each step: the weak label holds for the bag, and bags of a part of it are
-enough to learn from, several times as fast, and differ from step to step.
+enough to learn from, several times as fast, and differ from step to step. What is
+drawn is varied, and sounds are mixed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from avfront.mil.dataset import Instance, seconds
+from avfront.mil import variation
+from avfront.mil.dataset import Examples, Instance, Truth, seconds
 from avfront.mil.network import MODALITIES, Variant
 from avfront.proposals import Proposals
 
@@ -26,9 +29,9 @@ class Share:
         TSP and NCP, ≥ 1 each.
     """
 
-    pictures: int = 4
-    segments: int = 20
-    components: int = 20
+    pictures: int = 3
+    segments: int = 8
+    components: int = 8
 
 
 class Raw:
@@ -76,6 +79,43 @@ class Raw:
                 (self._frames[which].float() / 255, self._boxes[here], at), self._seconds[self._box_frames[here]]
             )
         return found
+
+
+class Varied(Examples):
+    """Clips of which something else is drawn each time; two sounds at once in one draw of two.
+
+    Parameters
+    ----------
+    truth : boolean array (L, C)
+    raw : callable
+        Gives clip `index`.
+    share : Share
+    mix : bool
+        Whether clips may be mixed; pictures never are, so that clips are of one modality then.
+    """
+
+    def __init__(self, truth: Truth, raw: Callable[[int], Raw], share: Share, *, mix: bool) -> None:
+        super().__init__(truth, lambda index, rng: raw(index).instances(share, rng))
+        self._mix = mix
+
+    def __getitem__(self, drawn: int | tuple[int, int]) -> tuple[dict[str, Instance], torch.Tensor]:
+        if isinstance(drawn, int):  # as it is, for validation
+            return super().__getitem__(drawn)
+        index, rng = drawn[0], np.random.default_rng(drawn[1])
+        found, truth = self.take(index, rng), self.truth[index]
+        if self._mix and rng.random() < 0.5:
+            partner = int(rng.integers(len(self)))
+            other, truth = self.take(partner, rng), truth | self.truth[partner]
+            patches = variation.mixed(found["audio"].inputs[0], other["audio"].inputs[0], rng)
+            found["audio"] = Instance((patches,), found["audio"].windows)
+        return {name: _varied(instance, rng) for name, instance in found.items()}, torch.from_numpy(truth)
+
+
+def _varied(instance: Instance, rng: np.random.Generator) -> Instance:
+    if len(instance.inputs) == 1:
+        return Instance((variation.masked(instance.inputs[0], rng),), instance.windows)
+    frames, boxes, which = instance.inputs
+    return Instance((*variation.relit(frames, boxes, rng), which), instance.windows)
 
 
 def _drawn(count: int, limit: int, rng: np.random.Generator | None) -> torch.Tensor:

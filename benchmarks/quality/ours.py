@@ -39,7 +39,7 @@ SEPARATION = Setting()
 DENOISING = Setting("denoising")
 NO_SPARSITY = SEPARATION.with_fit(lam=0.0)
 JOINT_DICTIONARY = replace(SEPARATION, joint_dictionary=True).with_fit(mix=0.0)
-NMF_BASELINE = Setting("nmf").with_fit(n_components=16, lam=0.0)
+NMF_BASELINE = Setting("nmf").with_fit(n_components=16, lam=0.0, update="em")
 
 
 def product(mixture: Mixture, array: Array | None, *, seed: int = 0, dtype: type = np.float32, **options: Any) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .results import Result
 
-PROGRAMS = ("spatial", "onthefly", "motion")
+PROGRAMS = ("spatial", "arrays", "likelihood", "onthefly", "motion")
 NOT_YET = "*Not measured yet: `make bench-quality bench-report`.*"
 
 

@@ -17,8 +17,18 @@ from nmfcore.spatial.covariances import regularized, unit_trace
 from nmfcore.spatial.diagonal import Diagonal
 from nmfcore.spatial.filtering import as_mixture
 from nmfcore.spatial.full import FullRank
+from nmfcore.spatial.relaxation import Relaxation
 from nmfcore.spatial.starts import Start
-from nmfcore.spatial.variance import Denoising, Free, Joint, Separation, SourceNMF, Sparsity, VarianceModel
+from nmfcore.spatial.variance import (
+    Denoising,
+    Free,
+    Joint,
+    LikelihoodNMF,
+    Separation,
+    SourceNMF,
+    Sparsity,
+    VarianceModel,
+)
 from nmfcore.threads import blas_in_one_thread
 
 Covariances = Callable[[NDArray[Any]], ArrayLike]
@@ -88,7 +98,7 @@ def fit(
     v: ArrayLike | None = None,
     resume: LocalGaussianModel | None = None,
     covariance: str = "full",
-    update: str = "em",
+    update: str | None = None,
     lam: float | None = None,
     mix: float = 0.2,
     kind: str = "mixed",
@@ -97,11 +107,11 @@ def fit(
     smoothing: float = 0.0,
     n_start: int | None = None,
     n_iter: int = 15,
-    n_inner: int = 10,
+    n_inner: int | None = None,
     n_fixed: int = 0,
     prior: float | Sequence[float] = 0.0,
     averaging: tuple[int, int] = (1, 1),
-    regularization: float = 1e-5,
+    regularization: float | None = None,
     noise: tuple[float, float] | None = None,
     seed: int | np.random.Generator | None = None,
     backend: str = "auto",
@@ -119,9 +129,10 @@ def fit(
         dictionary: trained patterns, for ``"joint"``, ``"separation"`` and ``"denoising"``; ``"joint"`` without one
             learns `n_components` free patterns of each source.
         variance_model: ``"separation"`` (Σ_j v_j ≈ UH; default with a dictionary), ``"denoising"`` (v_j ≈ U_j H_j),
-            ``"nmf"`` (unsupervised; default without a dictionary), ``"free"`` (no constraint), or ``"joint"``
-            (v_j = U_j H_j fitted to the likelihood itself by majorisation–minimisation, Sawada et al. 2013, with the
-            dictionary and sparsity of P2: no detour by estimated variances; compared in benchmarks/quality).
+            ``"nmf"`` (unsupervised; default without a dictionary; with `update` ``"em"`` the baseline of P2),
+            ``"free"`` (no constraint), or ``"joint"`` (v_j = U_j H_j fitted to the likelihood itself by
+            majorisation–minimisation, Sawada et al. 2013, with the dictionary and sparsity of P2: no detour by
+            estimated variances; compared in benchmarks/quality).
         free: patterns to be learned from the mixture, beside a dictionary: how many, by source of the dictionary or
             by a new source's name (one without examples, such as a background).
         sources: names, where there is no dictionary.
@@ -133,8 +144,9 @@ def fit(
             variances and activations too: EM goes on where it ended. R, if given, is then what `prior` draws to.
         covariance: ``"full"``, or ``"diagonal"``: jointly diagonalised (:mod:`nmfcore.spatial.diagonal`), fewer
             parameters, and faster beyond 8 channels (three times at 16).
-        update: of R, ``"em"``, or for ``"joint"`` ``"mm"``: majorisation–minimisation of R too, as in multichannel NMF
-            (Sawada et al. 2013); each iteration costs more, and the likelihood rises faster in the end.
+        update: ``"em"``, or for ``"joint"`` and ``"nmf"`` ``"mm"``: majorisation–minimisation of all, R included: for
+            patterns without examples, multichannel NMF (Sawada et al. 2013). Each iteration costs more, and the
+            likelihood ends higher. None is ``"mm"`` without a dictionary, if there are patterns, otherwise ``"em"``.
         lam: weight λ of group sparsity; None is 10 with a dictionary (P2), 0 without.
         mix: share of whole blocks in mixed sparsity (P2: 0.2).
         kind: groups, ``"mixed"`` (P2), ``"block"`` or ``"component"``; see :class:`nmfcore.penalties.GroupSparsity`.
@@ -144,12 +156,13 @@ def fit(
         n_start: updates by the spectra alone before the first spatial step, for ``"joint"`` (default 30) and
             ``"separation"`` (default 0, P2's start from random activations).
         n_iter: iterations (P2: 15; ``"joint"`` wants about 40).
-        n_inner: multiplicative updates in each (P2: 10; ``"joint"``: 1).
+        n_inner: multiplicative updates in each; None is 10 (P2), or 1 where they climb the likelihood itself
+            (``"joint"``, and ``"nmf"`` by ``"mm"``).
         n_fixed: first iterations in which R keeps its initial value.
         prior: evidence for the initial R, in frames, one number or one per source: R is drawn towards it as if it
             had been seen in so many frames. ``inf`` keeps it.
         averaging: bins × frames over which the empirical covariance is averaged (P2, eq. 7), odd; (1, 1) is none.
-        regularization: share of the identity in R, which keeps it invertible.
+        regularization: share of the identity in R, which keeps it invertible; None is 1e-5, or 1e-8 with ``"mm"``.
         noise: power of white noise at the microphones beside the sources, relative to the mixture's, at the first
             and the last iteration, annealed geometrically between (Ozerov and Févotte 2010); it widens the way to a
             good optimum. None is none; ``covariance="full"`` alone has it.
@@ -169,18 +182,28 @@ def fit(
     """
     mixture = as_mixture(X)
     channels, bins, frames = mixture.shape
-    check_counts(n_iter=n_iter, n_inner=n_inner, n_components=n_components)
+    check_counts(n_iter=n_iter, n_components=n_components)
     _check_options(bins, dictionary, free or {}, lam, covariance, noise, averaging)
     rng = np.random.default_rng(seed)
     chosen = variance_model or ("nmf" if dictionary is None else "separation")
     engine = backends.get(backend, "auto", mixture)
     sparsity = Sparsity((10.0 if dictionary is not None else 0.0) if lam is None else lam, mix, kind, gamma)
     going_on = resume is not None and resume.v.shape[1:] == (bins, frames)
+    if update is None:
+        update = "mm" if dictionary is None and chosen in ("joint", "nmf") and covariance == "full" else "em"
+    if update not in ("em", "mm") or (update == "mm" and (covariance != "full" or chosen not in ("joint", "nmf"))):
+        raise ValueError(
+            f"update={update!r} must be 'em', or 'mm' with variance_model='joint' or 'nmf' and covariance='full'."
+        )
+    if regularization is None:
+        regularization = 1e-5 if update == "em" else 1e-8
+    if n_inner is None:
+        n_inner = 1 if chosen == "joint" or update == "mm" else 10
+    check_counts(n_inner=n_inner)
     settings = _Settings(dictionary, free or {}, sources, sparsity, n_components, smoothing, n_inner, engine.name)
-    model = settings.model(chosen, 0 if going_on else n_start, bins, rng)
+    model = settings.model(chosen, 0 if going_on else n_start, bins, rng, update)
+    climbing = isinstance(model, Joint | LikelihoodNMF)  # the likelihood itself, by its gradient in v
     count = len(model.sources)
-    if update not in ("em", "mm") or (update == "mm" and (covariance != "full" or not isinstance(model, Joint))):
-        raise ValueError(f"update={update!r} must be 'em', or 'mm' with variance_model='joint' and covariance='full'.")
     if resume is not None and (resume.sources != model.sources or resume.R.shape != (count, bins, channels, channels)):
         raise ValueError(
             f"resume has sources {resume.sources} and R {resume.R.shape}; here they are {model.sources} and "
@@ -207,7 +230,7 @@ def fit(
         start = (resume.v / level).astype(start.dtype)
         if resume.H is not None:
             modelled = model.restore(resume.H * (resume.level / level))
-            start = modelled if isinstance(model, Joint) else start
+            start = modelled if climbing else start
     variances = np.maximum(start, FLOOR)
 
     drawn, evidence = _prior_share(prior, count, frames)
@@ -232,20 +255,28 @@ def fit(
         mixture, initial, anchor, drawn = (placed(one, xp) for one in (mixture, initial, anchor, drawn))
         spatial = FullRank(engine, mixture, initial, anchor, psi, drawn, regularization, update)
 
+    relaxed = None
+    if update == "mm" and noise is None and sparsity.lam == 0 and smoothing == 0 and not evidence.any():
+        # The likelihood is all that rises; with penalties or evidence it may fall for good reasons.
+        assert isinstance(model, Joint | LikelihoodNMF)
+        assert isinstance(spatial, FullRank)
+        relaxed = Relaxation(model, spatial)
     history: list[float] = []
     if channels == 1 and isinstance(model, Separation):
         variances = np.maximum(model.explain(power, n_iter * n_inner), FLOOR)
     else:
-        joint = isinstance(model, Joint)
         for iteration in range(n_iter):
             if noise is not None:
                 spatial.noise = noise[0] * (noise[1] / noise[0]) ** (iteration / max(n_iter - 1, 1))
-            if isinstance(model, Joint):
+            if isinstance(model, Joint | LikelihoodNMF):
                 for factor in model.turns * n_inner:
                     variances = np.maximum(model.ascend(factor, *spatial.gradient(variances)), FLOOR)
-            value = spatial.step(variances, keep_v=joint, move=iteration >= n_fixed)
+            if relaxed is None:
+                value = spatial.step(variances, keep_v=climbing, move=iteration >= n_fixed)
+            else:
+                value, variances = relaxed.step(variances, iteration >= n_fixed)
             history.append(value)
-            if not joint:
+            if not climbing:
                 np.maximum(variances, FLOOR, out=variances)
                 variances = np.maximum(model.constrain(variances), FLOOR)
             if callback is not None and callback(iteration + 1, value):
@@ -278,7 +309,9 @@ class _Settings:
     n_inner: int
     backend: str
 
-    def model(self, name: str, n_start: int | None, bins: int, rng: np.random.Generator) -> VarianceModel:
+    def model(
+        self, name: str, n_start: int | None, bins: int, rng: np.random.Generator, update: str = "em"
+    ) -> VarianceModel:
         """The variance model of that name."""
         if name not in MODELS:
             raise ValueError(f"variance_model={name!r} is not known; use one of {MODELS}.")
@@ -286,7 +319,7 @@ class _Settings:
             raise ValueError(f"smoothing={self.smoothing!r} must lie in 0…1.")
         dictionary, free = self.dictionary, self.free
         if name in ("nmf", "free"):
-            return self._untrained(name, n_start, rng)
+            return self._untrained(name, n_start, rng, update)
         if dictionary is None:
             if name != "joint":
                 raise ValueError(f"variance_model={name!r} needs a dictionary; see nmfcore.models.learn_dictionary.")
@@ -301,11 +334,12 @@ class _Settings:
             n_start = 30 if name == "joint" and self.dictionary is not None else 0
         return kind(dictionary, free, self.sparsity, self.smoothing, n_start, self.n_inner, rng, self.backend)
 
-    def _untrained(self, name: str, n_start: int | None, rng: np.random.Generator) -> VarianceModel:
+    def _untrained(self, name: str, n_start: int | None, rng: np.random.Generator, update: str) -> VarianceModel:
         if n_start or self.smoothing > 0 or self.free:
             raise ValueError(f"n_start, smoothing and free patterns need another variance_model than {name!r}.")
         if name == "nmf":
-            return SourceNMF(self._names(name), self.n_components, self.sparsity, self.n_inner, rng, self.backend)
+            kind = LikelihoodNMF if update == "mm" else SourceNMF
+            return kind(self._names(name), self.n_components, self.sparsity, self.n_inner, rng, self.backend)
         if self.sparsity.lam > 0:
             raise ValueError(f"lam={self.sparsity.lam!r} needs patterns, which variance_model='free' has not.")
         return Free(self._names(name), rng)

@@ -38,9 +38,11 @@ class FullRank:
         regularization: float,
         update: str,
     ) -> None:
-        self.engine, self.X, self.R, self.psi = engine, X, R, psi
+        self.engine, self.X, self.psi = engine, X, psi
+        self.R = namespace(R).ascontiguousarray(R)  # an earlier fit may come in another order
         self.anchor, self.drawn, self.regularization = anchor, drawn, regularization
         self.update = update
+        self.reach = 1.0  # length of a step by "mm", see :class:`nmfcore.spatial.relaxation.Relaxation`
         self.noise = 0.0  # power of white noise at the microphones, beside the sources
 
     def gradient(self, v: Array) -> tuple[Array, Array]:
@@ -58,7 +60,7 @@ class FullRank:
                 # Of silence EM's R + R (Q − P) R / N keeps R − R P R / N, so that two steps give both parts.
                 silent = np.zeros_like(self.X)
                 kept, _ = self.engine.spatial_step(silent, variances, covariances, None, True)
-                updated = riccati(covariances - kept, updated - kept, covariances)
+                updated = riccati(covariances - kept, updated - kept, covariances, self.reach)
             shape, size = unit_trace(updated[: len(v)])
             self.R = loaded(shape, self.regularization) * (1 - self.drawn) + self.anchor * self.drawn
             # The scale moves into v; but where v = U_j H_j is given by its patterns, R keeps it, bin by bin, as
@@ -77,8 +79,14 @@ class FullRank:
         return np.concatenate([v, level]), np.ascontiguousarray(np.concatenate([self.R, white]))
 
 
-def riccati(P: NDArray[np.complex128], Q: NDArray[np.complex128], R: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """The R₁ (…, I, I) with R₁ R⁻¹ P R⁻¹ R₁ = Q, for Hermitian P, Q ≥ 0 and R > 0.
+def riccati(
+    P: NDArray[np.complex128], Q: NDArray[np.complex128], R: NDArray[np.complex128], reach: float = 1.0
+) -> NDArray[np.complex128]:
+    """The R₁ (…, I, I) with R₁ R⁻¹ P R⁻¹ R₁ = Q, for Hermitian P, Q ≥ 0 and R > 0; or on the way there, or beyond.
+
+    Args:
+        P, Q, R: (…, I, I).
+        reach: how far along the geodesic from R (0) to R₁ (1).
 
     >>> P, Q, R = (np.diag(d).astype(complex) for d in ([1.0, 4.0], [4.0, 1.0], [1.0, 2.0]))
     >>> riccati(P, Q, R).real.round(6).tolist()
@@ -88,16 +96,17 @@ def riccati(P: NDArray[np.complex128], Q: NDArray[np.complex128], R: NDArray[np.
     inverse = np.linalg.inv(root)
     adjoint = np.conj(np.swapaxes(inverse, -1, -2))
     P, Q = inverse @ P @ adjoint, inverse @ Q @ adjoint
-    half, undone = _roots(P)
-    middle, _ = _roots(half @ Q @ half)
-    solved = root @ undone @ middle @ undone @ np.conj(np.swapaxes(root, -1, -2))
+    half, undone = _power(P, 0.5), _power(P, -0.5)
+    solved = undone @ _power(half @ Q @ half, 0.5) @ undone
+    if reach != 1:
+        solved = _power(solved, reach)
+    solved = root @ solved @ np.conj(np.swapaxes(root, -1, -2))
     out: NDArray[np.complex128] = (solved + np.conj(np.swapaxes(solved, -1, -2))) / 2
     return out
 
 
-def _roots(A: NDArray[np.complex128]) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
-    """Square root of Hermitian A ≥ 0, and its inverse."""
+def _power(A: NDArray[np.complex128], exponent: float) -> NDArray[np.complex128]:
+    """Power of Hermitian A ≥ 0 (…, I, I)."""
     value, vector = np.linalg.eigh((A + np.conj(np.swapaxes(A, -1, -2))) / 2)
-    value = np.sqrt(np.maximum(value, np.maximum(1e-12 * value[..., -1:], 1e-30)))[..., None, :]
-    adjoint = np.conj(np.swapaxes(vector, -1, -2))
-    return (vector * value) @ adjoint, (vector / value) @ adjoint
+    value = np.maximum(value, np.maximum(1e-12 * value[..., -1:], 1e-30)) ** exponent
+    return (vector * value[..., None, :]) @ np.conj(np.swapaxes(vector, -1, -2))

@@ -17,6 +17,8 @@ from nmfcore.penalties import GroupSparsity
 from nmfcore.solve import nmf
 
 Array = NDArray[Any]
+QUIET = 0.2  # share of frames that are quieter, in each bin, than what goes on all the time
+LEAST_QUIET = 1e-3  # of the mean power: digital silence is no spectrum to begin from
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,35 @@ class SourceNMF:
         return self.W @ self.H
 
 
+class LikelihoodNMF(SourceNMF):
+    """v_j = W_j H_j, learned without examples and fitted to the likelihood itself: multichannel NMF.
+
+    Majorisation–minimisation of Sawada et al. (TASLP 2013), patterns first, as in other programs for it.
+    """
+
+    turns = ("W", "H")
+    reach = 1.0  # length of a step, see :class:`nmfcore.spatial.relaxation.Relaxation`
+
+    def ascend(self, factor: str, neg: Array, pos: Array) -> Array:
+        """One update of W or of H from the gradient's parts in v, (J, F, N) each."""
+        if factor == "W":
+            turned = self.H.swapaxes(-1, -2)
+            W = self.W * _root_ratio(neg @ turned, pos @ turned) ** self.reach
+            size = W.sum(-2, keepdims=True)
+            size = np.where(size > 0, size, 1)
+            self.W, self.H = W / size, self.H * size.swapaxes(-1, -2)
+        else:
+            turned = self.W.swapaxes(-1, -2)
+            above, below = turned @ neg, turned @ pos
+            for penalty in self.penalties:
+                for j, H in enumerate(self.H):
+                    more_neg, more_pos = penalty.split(H)
+                    above[j] += 0 if more_neg is None else more_neg
+                    below[j] += more_pos
+            self.H = self.H * _root_ratio(above, below) ** self.reach
+        return self.W @ self.H
+
+
 class Denoising:
     """v_j ≈ U_j H_j, each source for itself (P2, eq. 22); patterns, trained or free, as for :class:`Separation`."""
 
@@ -207,15 +238,26 @@ class Separation:
         bins, frames = power.shape
         # Free patterns begin as the mixture's mean spectrum, and every source with the same share of its power: from a
         # flat spectrum, or with a share by number of patterns, a few free ones among many trained would never catch up.
-        learned = self.rng.uniform(0.1, 1.1, (bins, self.rank - self.known)) * power.mean(1, keepdims=True)
+        # What a source with examples lacks is what goes on, so there it is the spectrum of quiet frames, and the
+        # source as loud as they are: otherwise noise would begin as whatever is loud, and keep it.
+        mean = power.mean(1, keepdims=True)
+        quiet = np.maximum(np.quantile(power, QUIET, axis=1, keepdims=True), LEAST_QUIET * mean)
+        learned = self.rng.uniform(0.1, 1.1, (bins, self.rank - self.known))
+        going_on = {name for name in self.dictionary.sources if self.free.get(name, 0) > 0}
+        for name in self.sources:
+            learned[:, self._learned(name) - self.known] *= quiet if name in going_on else mean
         learned = learned / learned.sum(0)
         if patterns is not None:
             learned = _fitting(patterns, (bins, self.rank))[:, self.known :]
         self.W = np.hstack([self.dictionary.W, learned]).astype(power.dtype)
         self.H = self.rng.uniform(0.1, 1.1, (self.rank, frames)).astype(power.dtype)
         for name in self.sources:
-            rows = self.members[name]
-            self.H[rows] *= power.mean() / len(self.sources) / (self.W[:, rows] @ self.H[rows]).mean()
+            level = power.mean() / len(self.sources)
+            parts = [self.members[name]]
+            if name in going_on:
+                level, parts = quiet.mean(), [parts[0][parts[0] < self.known], self._learned(name)]
+            for rows in parts:
+                self.H[rows] *= level / (self.W[:, rows] @ self.H[rows]).mean()
         # Smoothing acts between single updates; without it they run in one call.
         for count in [1] * self.n_start if self.smoothing > 0 else [self.n_start] * (self.n_start > 0):
             self.explain(power, count)
@@ -248,6 +290,9 @@ class Separation:
         self._smooth()
         return self._variances()
 
+    def _learned(self, name: str) -> NDArray[np.intp]:
+        return self.members[name][self.members[name] >= self.known]
+
     def _variances(self) -> Array:
         rows = [placed(self.members[s], namespace(self.W)) for s in self.sources]
         return np.stack([self.W[:, each] @ self.H[each] for each in rows])
@@ -266,10 +311,12 @@ class Joint(Separation):
     patterns, free patterns and mixed sparsity of P2. The gradient comes from :meth:`Backend.spatial_gradient`.
     """
 
+    reach = 1.0
+
     @property
     def turns(self) -> tuple[str, ...]:
-        """What is updated in turn, each from a gradient of its own."""
-        return ("H", "W") if self.rank > self.known else ("H",)
+        """What is updated in turn, each from a gradient of its own; patterns first, as in multichannel NMF."""
+        return ("W", "H") if self.rank > self.known else ("H",)
 
     def ascend(self, factor: str, neg: Array, pos: Array) -> Array:
         """One update of H or of the free columns of W from the gradient's parts in v, (J, F, N) each."""
@@ -291,7 +338,7 @@ class Joint(Separation):
             rows = placed(self.members[name], xp)
             W = self.W[:, rows].T
             above, below = W @ neg[j] + extra_neg[rows], W @ pos[j] + extra_pos[rows]
-            self.H[rows] *= _root_ratio(above, below)
+            self.H[rows] *= _root_ratio(above, below) ** self.reach
 
     def _update_patterns(self, neg: Array, pos: Array) -> None:
         for j, name in enumerate(self.sources):
@@ -300,20 +347,18 @@ class Joint(Separation):
                 continue
             H = self.H[rows].T
             above, below = neg[j] @ H, pos[j] @ H
-            W = self.W[:, rows] * _root_ratio(above, below)
+            W = self.W[:, rows] * _root_ratio(above, below) ** self.reach
             size = W.sum(0)
             size[size == 0] = 1
             self.W[:, rows] = W / size
             self.H[rows] *= size[:, None]
 
-    def _learned(self, name: str) -> NDArray[np.intp]:
-        return self.members[name][self.members[name] >= self.known]
-
 
 def _root_ratio(above: Array, below: Array) -> Array:
     """√(above / below), 0 where there is nothing below."""
     some = below > 0
-    return np.sqrt(np.where(some, above / np.where(some, below, 1), 0))
+    # Rounding may make a sum of squares negative where the channels are copies of each other.
+    return np.sqrt(np.where(some, np.maximum(above, 0) / np.where(some, below, 1), 0))
 
 
 def sources_of(dictionary: Dictionary, free: Mapping[str, int]) -> tuple[str, ...]:

@@ -90,3 +90,21 @@ def test_a_segment_begins_where_the_one_before_ended():
     assert after.start == {"a": "an earlier fit", "b": "an earlier fit"}
     assert set(first.usage) == {"a", "b"}
     assert first.usage["a"].shape == (1, frames)
+
+
+@pytest.mark.parametrize(("channels", "stages"), [(4, [12]), (5, [6, 3])])
+def test_beyond_four_channels_the_full_model_begins_where_a_diagonal_one_ends(channels, stages):
+    rng = np.random.default_rng(0)
+    bins, frames = 5, 40
+    W = rng.dirichlet(np.ones(bins), 4).T
+    dictionary = Dictionary(W, ("a", "noise"), {"a": (slice(0, 2),), "noise": (slice(2, 4),)})
+    X = (rng.standard_normal((channels, bins, frames, 2)) @ [1, 1j]).astype(np.complex64)
+    shares = []
+    found = make("spatial", {"iterations": 12}).separate(
+        X, [dictionary], ("a", "noise"), Scene(np.linspace(0, 8000, bins), None), seed=0, progress=shares.append
+    )
+    assert len(found.objective) == sum(stages)
+    assert shares == pytest.approx(np.arange(1, sum(stages) + 1) / sum(stages))
+    assert found.start["a"] == "where its spectra dominate the mixture"
+    assert sum(found.images.values()) == pytest.approx(X, abs=1e-4)
+    assert np.linalg.eigvalsh(found.model.R).min() > 0

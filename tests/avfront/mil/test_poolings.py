@@ -37,6 +37,10 @@ def wsddn(clip: Clip) -> np.ndarray:
     return sum((softmax(a, 1) * softmax(b)).sum(0) for a, b, _ in clip) / len(clip)
 
 
+def attention(clip: Clip) -> np.ndarray:
+    return sum((softmax(b) / (1 + np.exp(-a))).sum(0) for a, b, _ in clip) / len(clip)
+
+
 def synchronous(clip: Clip) -> np.ndarray:
     rows = []
     for second in sorted({int(t) for _, _, windows in clip for t in windows}):
@@ -52,6 +56,7 @@ REFERENCE: dict[str, Callable[[Clip], np.ndarray]] = {
     "two-stream": two_stream,
     "one-stream": one_stream,
     "wsddn": wsddn,
+    "attention": attention,
     "synchronous": synchronous,
 }
 

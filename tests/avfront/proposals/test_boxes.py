@@ -53,7 +53,7 @@ def test_the_best_so_many() -> None:
     ten, _ = EdgeBoxes(Settings(boxes=10))(picture[None])
     three, _ = EdgeBoxes(Settings(boxes=3))(picture[None])
     assert len(three) == 3
-    np.testing.assert_array_equal(three, ten[:3])
+    assert all(max(overlap(box, tuple(one)) for one in ten[:4]) > 0.8 for box in three)
 
 
 def test_a_picture_of_nothing_has_one_box() -> None:

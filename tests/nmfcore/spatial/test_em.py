@@ -56,6 +56,14 @@ def blurred(R: Array) -> Array:
     return (R + np.eye(R.shape[-1])) / 2
 
 
+def log_likelihood(X: Array, v: Array, R: Array) -> float:
+    """Of a mixture, point by point as the formula stands."""
+    cov = np.einsum("jfn,jfab->fnab", v, R)
+    x = np.moveaxis(X, 0, -1)[..., None]
+    terms = (x.conj().swapaxes(-1, -2) @ np.linalg.solve(cov, x)).real[..., 0, 0] + np.linalg.slogdet(np.pi * cov)[1]
+    return float(-terms.sum())
+
+
 def distortion(images: Array, estimates: Array) -> float:
     """SDR of all images together, dB."""
     return float(10 * np.log10(np.sum(np.abs(images) ** 2) / np.sum(np.abs(images - estimates) ** 2)))
@@ -212,10 +220,8 @@ def test_initial_variances_are_used(backend: str) -> None:
     planted = spatial.fit(given.X, v=given.v, **common).log_likelihood[0]
     assert planted != spatial.fit(given.X, **common).log_likelihood[0]
     level = np.mean(np.abs(given.X) ** 2)
-    cov = np.einsum("jfn,jfab->fnab", given.v / level, given.R)
-    x = np.moveaxis(given.X, 0, -1)[..., None] / np.sqrt(level)
-    terms = (x.conj().swapaxes(-1, -2) @ np.linalg.solve(cov, x)).real[..., 0, 0] + np.linalg.slogdet(np.pi * cov)[1]
-    assert planted == pytest.approx(-terms.sum(), rel=1e-4)
+    expected = log_likelihood(given.X / np.sqrt(level), given.v / level, given.R)
+    assert planted == pytest.approx(expected, rel=1e-4)
 
 
 def test_covariances_may_be_made_from_the_first_variances(backend: str) -> None:
@@ -378,6 +384,43 @@ def test_majorisation_of_the_covariances_climbs_higher(backend: str) -> None:
     assert mm[0] == em[0]
     assert mm[8] > em[8]
     assert mm[-1] > em[-1]
+
+
+def test_longer_steps_arrive_sooner_and_never_fall(backend: str) -> None:
+    """Multichannel NMF by over-relaxed steps, beside plain ones: a weak penalty keeps their length."""
+    given = scene(3, frames=60)
+    options = {"sources": ("a", "b"), "n_components": 3, "n_iter": 60, "seed": 0, "R": blurred(given.R)}
+    relaxed, plain = (np.array(spatial.fit(given.X, lam=lam, backend=backend, **options).log_likelihood)
+                      for lam in (0.0, 1e-9))  # fmt: skip
+    assert np.diff(relaxed).min() >= 0
+    assert relaxed[:10] == pytest.approx(plain[:10], rel=1e-6)
+    assert relaxed[25] > plain[25]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_likelihood_is_at_least_that_of_another_program(seed: int) -> None:
+    """Multichannel NMF by ssspy, from the same start and for as many iterations."""
+    mnmf = pytest.importorskip("ssspy.bss.mnmf")
+    given = scene(2, frames=80)
+    rng = np.random.default_rng(seed)
+    W, H = rng.uniform(0.1, 1, (2, 6, 2)), rng.uniform(0.1, 1, (2, 2, 80))
+    R = blurred(given.R)
+    start = spatial.LocalGaussianModel(v=W @ H, R=R, sources=("a", "b"), log_likelihood=(), W=W, H=H)
+    for n_iter in (5, 100):
+        theirs = mnmf.GaussMNMF(2, 2, record_loss=False)
+        theirs(given.X, n_iter=n_iter, basis=W.copy(), activation=H.copy(), spatial=R.copy())
+        ours = spatial.fit(given.X, sources=("a", "b"), n_components=2, resume=start, n_iter=n_iter)
+        reached = log_likelihood(given.X, theirs.basis @ theirs.activation, theirs.spatial)
+        assert log_likelihood(given.X, ours.v, ours.R) >= reached - 1e-6 * abs(reached)
+
+
+def test_copies_of_one_channel_survive_multichannel_nmf(backend: str) -> None:
+    given = scene(2, frames=60)
+    X = np.stack([given.X[0], given.X[0], given.X[1]]).astype(np.complex64)
+    X[:, 2] = 0
+    model = spatial.fit(X, sources=("a", "b"), n_components=2, n_iter=40, seed=0, backend=backend)
+    assert np.isfinite(model.v).all()
+    assert np.isfinite(spatial.wiener(X, model.v, model.R)).all()
 
 
 def test_annealed_noise_ends_near_where_none_does(backend: str) -> None:
