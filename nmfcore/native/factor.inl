@@ -302,34 +302,36 @@ static void add_rows(const FactorJob<T> &job, int64_t b, const T *packed, const 
     }
 }
 
-// WtWtᵀ, packed as a W of K rows; W is that of the problem, or any other in its place.
+// WtWtᵀ, packed as a W of K rows; W is that of the problem, or any other in its place. A stretch of all rows at a time,
+// which stays in the core's own cache while each row meets every other.
 template <typename T> static void pack_gram(const T *Wt, const Problem &p, T *out) {
-    constexpr int L = Simd<T>::lanes, TALL = 4, WIDE = 2;
+    constexpr int L = Simd<T>::lanes, TALL = 4, WIDE = KTILE > 8 ? 4 : 2;  // as many sums as there are registers
+    constexpr int64_t STRETCH = 64 * L;
     const auto at = [&](int64_t row, int64_t k) -> T & { return out[(row / ROWS * p.K + k) * ROWS + row % ROWS]; };
     __builtin_memset(out, 0, blocks_of(p.K) * ROWS * p.K * sizeof(T));
-    for (int64_t i0 = 0; i0 < p.K; i0 += TALL)
-        for (int64_t j0 = 0; j0 < i0 + TALL && j0 < p.K; j0 += WIDE) {
-            const T *left[TALL], *right[WIDE];  // beyond the last row, the last row again
-            for (int i = 0; i < TALL; ++i) left[i] = Wt + (i0 + i < p.K ? i0 + i : p.K - 1) * p.F;
-            for (int j = 0; j < WIDE; ++j) right[j] = Wt + (j0 + j < p.K ? j0 + j : p.K - 1) * p.F;
-            Vec<T> sum[TALL][WIDE] = {};
-            for (int64_t f = 0; f < p.F; f += L) {
-                const int n = int(p.F - f < L ? p.F - f : L);
-                Vec<T> other[WIDE];
-                for (int j = 0; j < WIDE; ++j) other[j] = load_first(right[j] + f, n);
-                for (int i = 0; i < TALL; ++i) {
-                    const Vec<T> one = load_first(left[i] + f, n);
-                    for (int j = 0; j < WIDE; ++j) sum[i][j] += one * other[j];
+    for (int64_t begin = 0; begin < p.F; begin += STRETCH) {
+        const int64_t end = begin + STRETCH < p.F ? begin + STRETCH : p.F;
+        for (int64_t i0 = 0; i0 < p.K; i0 += TALL)
+            for (int64_t j0 = 0; j0 <= i0; j0 += WIDE) {
+                const T *left[TALL], *right[WIDE];  // beyond the last row, the last row again
+                for (int i = 0; i < TALL; ++i) left[i] = Wt + (i0 + i < p.K ? i0 + i : p.K - 1) * p.F;
+                for (int j = 0; j < WIDE; ++j) right[j] = Wt + (j0 + j < p.K ? j0 + j : p.K - 1) * p.F;
+                Vec<T> sum[TALL][WIDE] = {};
+                for (int64_t f = begin; f < end; f += L) {
+                    const int n = int(end - f < L ? end - f : L);
+                    Vec<T> other[WIDE];
+                    for (int j = 0; j < WIDE; ++j) other[j] = load_first(right[j] + f, n);
+                    for (int i = 0; i < TALL; ++i) {
+                        const Vec<T> one = load_first(left[i] + f, n);
+                        for (int j = 0; j < WIDE; ++j) sum[i][j] += one * other[j];
+                    }
                 }
+                for (int i = 0; i < TALL && i0 + i < p.K; ++i)
+                    for (int j = 0; j < WIDE && j0 + j <= i0 + i; ++j) at(i0 + i, j0 + j) += lane_sum<T>(sum[i][j]);
             }
-            T total[TALL][WIDE] = {};
-            for (int l = 0; l < L; ++l)
-                for (int i = 0; i < TALL; ++i)
-                    for (int j = 0; j < WIDE; ++j) total[i][j] += sum[i][j][l];
-            for (int i = 0; i < TALL && i0 + i < p.K; ++i)
-                for (int j = 0; j < WIDE && j0 + j < p.K; ++j)
-                    at(i0 + i, j0 + j) = at(j0 + j, i0 + i) = total[i][j];
-        }
+    }
+    for (int64_t i = 0; i < p.K; ++i)
+        for (int64_t j = 0; j < i; ++j) at(j, i) = at(i, j);
 }
 
 // What one thread works with: the W of the problem it is at, packed, with the sums of its rows or its WᵀW, and scratch.
