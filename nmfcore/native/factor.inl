@@ -312,7 +312,7 @@ template <typename T> static void pack_gram(const T *Wt, const Problem &p, T *ou
     for (int64_t begin = 0; begin < p.F; begin += STRETCH) {
         const int64_t end = begin + STRETCH < p.F ? begin + STRETCH : p.F;
         for (int64_t i0 = 0; i0 < p.K; i0 += TALL)
-            for (int64_t j0 = 0; j0 <= i0; j0 += WIDE) {
+            for (int64_t j0 = 0; j0 < i0 + TALL && j0 < p.K; j0 += WIDE) {
                 const T *left[TALL], *right[WIDE];  // beyond the last row, the last row again
                 for (int i = 0; i < TALL; ++i) left[i] = Wt + (i0 + i < p.K ? i0 + i : p.K - 1) * p.F;
                 for (int j = 0; j < WIDE; ++j) right[j] = Wt + (j0 + j < p.K ? j0 + j : p.K - 1) * p.F;
