@@ -36,7 +36,7 @@ class Finding:
     names : sequence of str
         Of the objects.
     sounding : integers (J,)
-        Cluster that makes the sound of each object.
+        Cluster that makes the sound of each object; −1 where none is shown.
     """
 
     clusters: Clusters
@@ -83,7 +83,7 @@ def localisation(finding: Finding, first: Image) -> Image:
         image = image * (1 - 0.8 * share) + 0.8 * share * np.array(COLOURS[j % len(COLOURS)], np.float32)
     drawn = np.ascontiguousarray(np.clip(image, 0, 255), np.uint8)
     for j, (box, name) in enumerate(zip(finding.boxes, finding.names, strict=True)):
-        _box(drawn, box.scaled(scale), name, COLOURS[j % len(COLOURS)])
+        outline(drawn, box.scaled(scale), name, COLOURS[j % len(COLOURS)])
     return drawn
 
 
@@ -143,7 +143,7 @@ def video(
                 shown[j] = max(shown[j], now)
                 corner = np.linalg.solve(move[:, :2], (box.x, box.y) - move[:, 2])
                 moved = Box(corner[0], corner[1], box.width, box.height).scaled(scale)
-                _box(image, moved, name, COLOURS[j % len(COLOURS)], float(shown[j]))
+                outline(image, moved, name, COLOURS[j % len(COLOURS)], float(shown[j]))
             last = frame.time
             if writer is None:
                 writer = media.Writer(path, (image.shape[1], image.shape[0]), tracks, rate, start=start)
@@ -166,13 +166,20 @@ def _level(samples: Array, rate: int) -> Array:
     return np.asarray(np.clip(1 + np.log10(np.maximum(power / power.max(), 1e-12)) / 4, 0, 1))
 
 
-def _box(image: Image, box: Box, name: str, colour: tuple[int, int, int], level: float | None = None) -> None:
+def outline(
+    image: Image, box: Box, name: str, colour: tuple[int, int, int], level: float | None = None, opacity: float = 1.0
+) -> None:
+    """Draw a box with its name into a picture, and, where `level` (0…1) is given, a meter; `opacity` is 0…1."""
     cv2 = media.extra("cv2")
+    drawn = image if opacity == 1 else image.copy()
     x, y, right, bottom = (round(side) for side in (box.x, box.y, box.x + box.width, box.y + box.height))
-    cv2.rectangle(image, (x, y), (right, bottom), colour, 1, cv2.LINE_AA)
+    cv2.rectangle(drawn, (x, y), (right, bottom), colour, 1, cv2.LINE_AA)
     size = max(0.4, image.shape[1] / 1600)
-    cv2.putText(image, name, (x + 4, y + round(34 * size)), cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.putText(image, name, (x + 4, y + round(34 * size)), cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+    at = (x + 4, y + round(34 * size))
+    cv2.putText(drawn, name, at, cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(drawn, name, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
     if level is not None:
         top = round(bottom - 4 - level * (bottom - y - 8))
-        cv2.rectangle(image, (right - 9, top), (right - 4, bottom - 4), colour, -1)
+        cv2.rectangle(drawn, (right - 9, top), (right - 4, bottom - 4), colour, -1)
+    if opacity != 1:
+        cv2.addWeighted(drawn, opacity, image, 1 - opacity, 0, dst=image)

@@ -13,3 +13,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON, an
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=OUT)]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.", rich_help_panel=OUT)]
 Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.", rich_help_panel=LIMITS)]
+Trained = Annotated[
+    Path, typer.Option("--system", metavar="FOLDER", help="A trained system: what avfront train has written.")
+]

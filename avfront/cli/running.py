@@ -19,6 +19,7 @@ T = TypeVar("T")
 _STAGES = {
     "room": "simulating the room",
     "film": "making the film",
+    "examine": "looking and listening",
     "read": "reading",
     "motion": "following what moves",
     "dictionary": "learning from the examples",
@@ -109,3 +110,15 @@ def tell(outcomes: "Sequence[Outcome]", *, as_json: bool, quiet: bool, one: bool
         console.print(tables.files(outcome))
         if outcome.report["scores"]:
             console.print(tables.scores(outcome.report["scores"]))
+
+
+def summarize(outcome: "Outcome", title: str, *, as_json: bool, quiet: bool) -> None:
+    """Print the report as JSON, or a line that says what was found, and the files that were written."""
+    if as_json:
+        from avfront.report import dumps
+
+        sys.stdout.write(dumps(outcome.report))
+    elif not quiet:
+        typer.echo(f"{title} ({outcome.timings['total']:.1f} s)")
+        for path in outcome.files.values():
+            typer.echo(f"  {path}")

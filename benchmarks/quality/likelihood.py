@@ -31,7 +31,7 @@ FRAMES = 150
 
 
 def measure(starts: int) -> dict[str, Any]:
-    """Both programs, from `starts` random starts on as many recordings."""
+    """Both programs, from `starts` random starts on as many recordings; kept after each."""
     from ssspy.bss.mnmf import GaussMNMF
 
     result = tables.stamp(NAME, 0) | {"counts": COUNTS, "starts": []}
@@ -59,6 +59,7 @@ def measure(starts: int) -> dict[str, Any]:
             entry["seconds"]["nmfcore"] = round(time.perf_counter() - began, 2)
             entry["nmfcore"].append(log_likelihood(X, ours.v, ours.R))
         result["starts"].append(entry)
+        tables.write(NAME, result)
         print(mixture.name, entry["nmfcore"], entry["ssspy"], file=sys.stderr, flush=True)
     return result
 
@@ -87,7 +88,8 @@ def caption(result: dict[str, Any]) -> str:
     """What the table shows."""
     return (
         f"Mean log-likelihood per bin and frame of multichannel NMF, {PATTERNS} patterns a source, from the same start"
-        f" on {len(result['starts'])} simulated stereo rooms. {result['machine']['cpu']}, {result['date']}."
+        f" on {len(result['starts'])} simulated recordings by two microphones."
+        f" {result['machine']['cpu']}, {result['date']}."
     )
 
 
@@ -119,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except recordings.NoRecordings as error:
             print(error, file=sys.stderr)
             return 1
-        tables.write(NAME, measure(options.starts))
+        measure(options.starts)
     result = tables.read(NAME)
     print(table(result), caption(result), sep="\n\n")
     draw(result)

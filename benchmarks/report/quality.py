@@ -10,7 +10,7 @@ from typing import Any
 
 from .results import Result
 
-PROGRAMS = ("spatial", "arrays", "likelihood", "onthefly", "motion")
+PROGRAMS = ("spatial", "arrays", "likelihood", "onthefly", "motion", "mil")
 NOT_YET = "*Not measured yet: `make bench-quality bench-report`.*"
 
 

@@ -1,0 +1,107 @@
+"""Where and when a clip shows and sounds of a class: its proposals' scores, as boxes by opacity and as segments.
+
+Parekh et al., TASLP 2020, sections V.B and V.D: the scores of the sound's windows, thresholded at τ = 0, tell when the
+class is heard; a box is drawn the more opaque the higher its score.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from avfront.proposals import Proposals
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Localized:
+    """One class in one clip.
+
+    Attributes
+    ----------
+    label : str
+        The class.
+    boxes : array (R, 4)
+        x, y, width, height in pixels of the original picture, the best of each picture first.
+    box_times : array (R,)
+        Of their pictures, s.
+    opacity : array (R,)
+        Of the boxes, 0…1: the score as a share of the best box's; 0 for what speaks against the class.
+    heat : array (P,)
+        Scores of the sound's windows, as a share of the largest magnitude: -1…1.
+    heat_times : array (P, 2)
+        Begin and end of the windows, s.
+    segments : tuple of (begin, end)
+        When the class is heard, s: where the score of a window is above the threshold.
+    """
+
+    label: str
+    boxes: Array
+    box_times: Array
+    opacity: Array
+    heat: Array
+    heat_times: Array
+    segments: tuple[tuple[float, float], ...]
+
+    def best(self) -> tuple[int, ...]:
+        """Index of the most opaque box of each picture in which there is one."""
+        found = []
+        for time in np.unique(self.box_times):
+            rows = np.flatnonzero(self.box_times == time)
+            row = int(rows[np.argmax(self.opacity[rows])])
+            if self.opacity[row] > 0:
+                found.append(row)
+        return tuple(found)
+
+
+def localize(
+    label: str,
+    proposals: Proposals,
+    visual: npt.NDArray[np.floating] | None,
+    tsp: npt.NDArray[np.floating] | None,
+    *,
+    threshold: float = 0.0,
+) -> Localized:
+    """Localize one class.
+
+    Parameters
+    ----------
+    label : str
+        The class, for the record.
+    proposals : Proposals
+        Of the clip.
+    visual : array (R,), optional
+        Scores of its boxes for the class; None for a system that does not see.
+    tsp : array (P,), optional
+        Scores of the windows of its sound; None for a system that does not hear them.
+    threshold : float
+        τ, above which a window sounds of the class.
+
+    >>> segments(np.array([1.0, 1.0, -1.0, 1.0]), np.array([[0, 1], [0.5, 1.5], [1, 2], [2.5, 3]]), 0.0)
+    ((0.0, 1.5), (2.5, 3.0))
+    """
+    seen = np.zeros(len(proposals.boxes)) if visual is None else np.asarray(visual, float)
+    heard = np.zeros(len(proposals.tsp)) if tsp is None else np.asarray(tsp, float)
+    top = max(float(seen.max(initial=0.0)), 1e-12)
+    loudest = max(float(np.abs(heard).max(initial=0.0)), 1e-12)
+    return Localized(
+        label,
+        np.asarray(proposals.boxes, float),
+        proposals.frame_times[proposals.box_frames],
+        np.clip(seen / top, 0, 1),
+        heard / loudest,
+        np.asarray(proposals.tsp_times, float),
+        segments(heard, proposals.tsp_times, threshold) if tsp is not None else (),
+    )
+
+
+def segments(scores: Array, times: Array, threshold: float) -> tuple[tuple[float, float], ...]:
+    """The union of the windows (P, 2) whose scores (P,) are above the threshold, as begins and ends in order."""
+    found: list[tuple[float, float]] = []
+    for begin, end in np.asarray(times, float)[scores > threshold].tolist():
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((begin, end))
+    return tuple(found)

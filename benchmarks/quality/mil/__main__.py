@@ -1,0 +1,110 @@
+"""`python -m benchmarks.quality.mil`: everything in turn, kept as it is done."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from avfront.synth.collection import Recipe
+from benchmarks.quality import recordings, tables
+
+from . import NAME, caption, draw, table
+
+ROOT = Path(__file__).resolve().parents[3]
+SMALL = Recipe(train=24, validation=12, test=24, seconds=4.0)
+
+
+def kept(folder: Path, name: str, make: Callable[..., Any], *arguments: Any) -> Any:
+    """What an earlier run found, or finds now."""
+    place = folder / "rows" / f"{name}.json"
+    if not place.exists():
+        begin = time.perf_counter()
+        found = make(*arguments)
+        print(f"{name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        hidden = place.with_suffix(".part")
+        hidden.write_text(json.dumps(found), encoding="utf-8")
+        hidden.replace(place)
+    return json.loads(place.read_text(encoding="utf-8"))
+
+
+def measure(folder: Path, seed: int, seeds: int, quick: bool) -> dict[str, Any]:
+    """All rows."""
+    import torch
+
+    from . import classification, enhancement
+    from .world import World
+
+    # The networks are small: more threads wait for one another.
+    torch.set_num_threads(1)
+    world = World(
+        folder,
+        recordings.folder(),
+        SMALL if quick else Recipe(),
+        lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    begin = time.perf_counter()
+    mixed = list(enhancement.scaled(world, "test", 1 if quick else 3))
+    tuning = list(enhancement.scaled(world, "validation", 1 if quick else 2))
+    baselines = kept(folder, "baselines", enhancement.baselines, world, mixed, seed)
+    by_seed = []
+    for each in range(seed, seed + seeds):
+        systems = {name: world.train(name, variant, each) for name, variant in classification.SYSTEMS.items()}
+        separating = systems["V + A (NCP)"]
+        by_seed.append(
+            {
+                "classification": kept(folder, f"classes-{each}", classification.rows_of, world, systems),
+                "weights": kept(folder, f"weights-{each}", enhancement.fitted, world, separating, tuning),
+                "enhancement": kept(folder, f"enhancement-{each}", enhancement.rows_of, world, systems, mixed),
+                "noise": {
+                    f"{level:g}": kept(
+                        folder, f"noise-{level:g}-{each}", classification.in_noise, world, systems, level
+                    )
+                    for level in classification.NOISE_DB
+                },
+            }
+        )
+    return tables.stamp(NAME, seed) | {
+        "recipe": asdict(world.recipe),
+        "classes": list(world.classes),
+        "seconds": world.seconds | {"heads and tables": round(time.perf_counter() - begin, 1)},
+        "by_seed": by_seed,
+        "baselines": baselines,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure or show."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.mil")
+    parser.add_argument("--quick", action="store_true", help="a small set of short clips; the result is not kept")
+    parser.add_argument("--seed", type=int, default=0, help="of the first heads")
+    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--folder", type=Path, default=None, help="where the work is kept; default out/mil")
+    parser.add_argument("--show", action="store_true", help="only show and draw the kept result")
+    options = parser.parse_args(arguments)
+    if options.show:
+        result = tables.read(NAME)
+    else:
+        try:
+            recordings.folder()
+        except recordings.NoRecordings as error:
+            print(error, file=sys.stderr)
+            return 1
+        folder = options.folder or ROOT / "out" / ("mil-quick" if options.quick else "mil")
+        result = measure(folder, options.seed, 1 if options.quick else options.seeds, options.quick)
+        if not options.quick:
+            print(tables.write(NAME, result), file=sys.stderr)
+    print(table(result), caption(result), sep="\n\n")
+    if not options.quick:
+        draw(result)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

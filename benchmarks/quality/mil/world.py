@@ -1,0 +1,115 @@
+"""The made set, its proposals, the base networks and the features: what every row of the tables stands on.
+
+Everything is kept in one folder, and found there again by the next run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avfront import metrics
+from avfront.features import Features, extract_all
+from avfront.features.extraction import audio_features
+from avfront.features.weights import fingerprint
+from avfront.manifest import Clip, Split, read_manifest
+from avfront.mil.dataset import Examples, instances
+from avfront.mil.job import TrainingJob, seeded, train
+from avfront.mil.network import Network, Variant
+from avfront.mil.system import FILES, System
+from avfront.mil.training import Schedule, fit
+from avfront.proposals import Heard, Store, propose
+from avfront.synth.collection import Recipe, make_set
+from avfront.synth.takes import gather
+
+from .mixtures import atomic
+
+Array = NDArray[Any]
+HEADS = Schedule(steps=600, batch=24, rate=1e-3, interval=25, patience=8)
+
+
+class World:
+    """All that is made once.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is kept.
+    recordings : Path
+        With ``clips/`` and ``noise/``.
+    recipe : Recipe
+        Of the set.
+    say : function
+        Told what is being done.
+    """
+
+    def __init__(self, folder: Path, recordings: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
+        self.folder, self.recipe = folder, recipe
+        self.seconds: dict[str, float] = {}
+        begin = time.perf_counter()
+
+        def done(stage: str) -> None:
+            nonlocal begin
+            self.seconds[stage] = round(time.perf_counter() - begin, 1)
+            say(f"{stage}: {self.seconds[stage]:.0f} s")
+            begin = time.perf_counter()
+
+        manifest = make_set(folder / "set", recipe, recordings=recordings)
+        self.manifest = read_manifest(manifest)
+        self.takes = gather(recordings, recipe.seed)
+        done("set")
+        home = folder / "system"
+        self.store = Store(home / "training" / "proposals")
+        propose(self.manifest.clips, self.store)
+        done("proposals")
+        self.classes = self.manifest.classes
+        job = TrainingJob(manifest, home, device="cpu")
+        system = System.load(home) if (home / FILES[0]).exists() else train(job).system
+        self.bases = {"audio": system.audio, "visual": system.visual}
+        done("training of the small system")
+        keys = [clip.key for clip in self.manifest.clips if clip.key in self.store]
+        self.features: dict[str, Features] = dict(extract_all(self.store, keys, system.audio, system.visual))
+        done("features")
+
+    def sound_features(self, heard: Heard) -> tuple[Array, Array]:
+        """Features of audio proposals, TSP and NCP; kept by what was heard, and by which network."""
+        name = hashlib.sha256(heard.ncp.tobytes() + fingerprint(self.bases["audio"]).encode()).hexdigest()[:16]
+        place = self.folder / "heard" / f"{name}.features.npz"
+        if not place.exists():
+            tsp, ncp = audio_features([heard.tsp, heard.ncp], self.bases["audio"])
+            with atomic(place) as file:
+                np.savez(file, tsp=tsp, ncp=ncp)
+        with np.load(place, allow_pickle=False) as kept:
+            return kept["tsp"], kept["ncp"]
+
+    def truth(self, clips: Sequence[Clip]) -> NDArray[np.bool_]:
+        """Labels (L, C) of clips."""
+        return np.array([[kind in clip.labels for kind in self.classes] for clip in clips])
+
+    def train(self, name: str, variant: Variant, seed: int) -> System:
+        """A system on the features of the training clips, its thresholds tuned on the validation clips."""
+        with seeded(seed):
+            network = Network(variant, len(self.classes), {part: base.size for part, base in self.bases.items()})
+        held = {key: instances(features, variant) for key, features in self.features.items()}
+        examples = [self._examples(split, lambda key, rng: held[key]) for split in ("train", "validation")]
+        schedule = Schedule(**{**vars(HEADS), "seed": seed})
+        stamp = fingerprint(self.bases["audio"]) + fingerprint(self.bases["visual"])
+        fit(network, *examples, schedule, self.folder / "heads" / f"{name}-{seed}", stamp=stamp)
+        thresholds = np.zeros(len(self.classes), np.float32)
+        system = System(
+            self.classes, thresholds, network, self.bases["audio"], self.bases["visual"], self.store.settings
+        )
+        clips = self.manifest.of("validation")
+        scores = np.stack([system.score(self.features[clip.key]).classes for clip in clips])
+        system.thresholds = metrics.tune_thresholds(self.truth(clips), scores).astype(np.float32)
+        return system
+
+    def _examples(self, split: Split, take: Callable[[str, Any], Any]) -> Examples:
+        clips = [clip for clip in self.manifest.of(split) if clip.key in self.store]
+        return Examples(self.truth(clips), lambda index, rng: take(clips[index].key, rng))
