@@ -77,15 +77,34 @@ def mean_average_precision(truth: Truth, scores: Array) -> float:
     return float(score)
 
 
-def tune_thresholds(truth: Truth, scores: Array) -> Array:
-    """A threshold for each class, (C,), at which saying ``score > threshold`` has the best F1 for that class.
+def tune_thresholds(truth: Truth, scores: Array, *, shared: float = 0.5) -> Array:
+    """A threshold for each class, (C,), above which it is said: that of its best F1, drawn to one for all classes.
 
-    Each lies midway between two scores. A class that the truth does not hold gets the highest score: nothing shows
-    that a lower one would be right.
+    A few clips of a class place its threshold badly. Halfway to the threshold of the best micro F1 for all, F1 on other
+    clips was 0.60, against 0.57 at either end (two-stream system, halves of the validation clips of the made set).
+
+    Parameters
+    ----------
+    truth : boolean array (clips, C)
+    scores : array (clips, C)
+    shared : float
+        0 leaves each class its own threshold, 1 gives all the same.
+
+    Returns
+    -------
+    array (C,)
+        Each of the two lies midway between two scores. A class that the truth does not hold gets the highest score as
+        its own threshold: nothing shows that a lower one would be right.
 
     >>> tune_thresholds(np.array([[False], [True], [True]]), np.array([[0.1], [0.3], [0.9]]))
     array([0.2])
     """
+    common = _best_cuts(truth.reshape(-1, 1), scores.reshape(-1, 1))
+    return (1 - shared) * _best_cuts(truth, scores) + shared * common
+
+
+def _best_cuts(truth: Truth, scores: Array) -> Array:
+    """For each column the threshold of its best F1."""
     order = np.argsort(-scores, axis=0, kind="stable")
     ranked = np.take_along_axis(scores, order, axis=0)
     hits = np.cumsum(np.take_along_axis(truth, order, axis=0), axis=0)  # (clips, C), among the best n + 1

@@ -13,11 +13,13 @@ from nmfcore.acceleration import Extrapolation
 from nmfcore.backends import composed
 from nmfcore.backends.fixed import FixedPatterns
 from nmfcore.divergence import mm_exponent
-from nmfcore.layout import Array, Half
+from nmfcore.layout import Array, F, Half, K, N
 from nmfcore.options import Options
 from nmfcore.penalties import Penalty
 from nmfcore.problems import Data, Factors
 from nmfcore.sides import Side
+
+UNHEARD = 1e11  # multiply-adds, about a second's work, for which an interrupt may have to wait
 
 
 class Loop:
@@ -58,9 +60,7 @@ class Loop:
         if watch:
             self.history.append((0, self.objective(self.active)))
         while self.iteration < options.n_iter and len(self.active):
-            # Coordinate descent looks at its own pace after every iteration.
-            until_check = options.check_every - self.iteration % options.check_every
-            steps = 1 if options.descends else min(until_check, options.n_iter - self.iteration)
+            steps = self._steps(watch)
             self.iteration += steps
             settled, stop = self._descend() if options.descends else self._multiply(steps), False
             if watch and (self.iteration % options.check_every == 0 or self.iteration == options.n_iter):
@@ -69,6 +69,17 @@ class Loop:
                 self._stop(settled, "converged")
             if stop:
                 self._stop(np.ones(len(self.active), bool), "stopped")
+
+    def _steps(self, watch: bool) -> int:
+        """How many iterations to go on with before anything has to be looked at."""
+        options = self.options
+        left = options.n_iter - self.iteration
+        if options.descends:
+            return 1  # it looks at its own pace after every iteration
+        if watch or self.engine.xp is not np:  # on a device, the same few iterations again are one graph
+            return min(options.check_every - self.iteration % options.check_every, left)
+        work = 4 * float(self.factors.table[:, [F, N, K]].astype(float).prod(1).sum())
+        return min(max(int(UNHEARD / work), options.check_every), left)
 
     def objective(self, problems: NDArray[np.intp]) -> NDArray[np.float64]:
         """D_β(V | WH) of these problems, with their penalties."""

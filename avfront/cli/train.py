@@ -1,5 +1,6 @@
 """`avfront train`: a system that tells classes of videos, from examples with labels."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,12 +65,15 @@ def train(
     base_steps: Annotated[
         int, typer.Option(min=1, help="Updates of each base network, at most.", rich_help_panel=_LEARNING)
     ] = 600,
-    batch: Annotated[int, typer.Option(min=1, help="Clips of an update.", rich_help_panel=_LEARNING)] = 24,
+    batch: Annotated[int, typer.Option(min=1, help="Clips of an update of the heads.", rich_help_panel=_LEARNING)] = 24,
+    base_batch: Annotated[
+        int, typer.Option(min=1, help="Clips of an update of a base network.", rich_help_panel=_LEARNING)
+    ] = 16,
     accumulate: Annotated[
         int,
         typer.Option(min=1, help="Parts in which an update is computed, to save memory.", rich_help_panel=_LEARNING),
     ] = 1,
-    rate: Annotated[float, typer.Option(help="Step size of Adam.", rich_help_panel=_LEARNING)] = 1e-3,
+    rate: Annotated[float, typer.Option(help="Step size of Adam for the heads.", rich_help_panel=_LEARNING)] = 1e-3,
     patience: Annotated[
         int, typer.Option(min=1, help="Validations without a better one, then it ends.", rich_help_panel=_LEARNING)
     ] = 10,
@@ -88,21 +92,21 @@ def train(
         from avfront.media import extra
 
         extra("torch", "mil")
-        from avfront.mil.job import TrainingJob
+        from avfront.mil.job import BASE, TrainingJob
         from avfront.mil.job import train as run
         from avfront.mil.network import Variant
         from avfront.mil.training import Schedule
 
-        shared: Any = {"batch": batch, "accumulate": accumulate, "rate": rate, "workers": workers, "seed": seed}
         given = {"audio": audio_weights, "visual": visual_weights}
+        shared: Any = {"accumulate": accumulate, "workers": workers, "seed": seed}
         job = TrainingJob(
             manifest,
             output,
             Variant(pooling, modalities, audio),
             {"audio": audio_network, "visual": visual_network},
             {name: path for name, path in given.items() if path is not None},
-            Schedule(steps=steps, patience=patience, **shared),
-            Schedule(steps=base_steps, patience=patience, interval=25, **shared),
+            Schedule(steps=steps, batch=batch, rate=rate, patience=patience, **shared),
+            replace(BASE, steps=base_steps, batch=base_batch, **shared),
             finetune=finetune,
             device=device,
             force=force,

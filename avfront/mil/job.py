@@ -40,6 +40,8 @@ from avfront.outputs import Outputs
 from avfront.proposals import Settings, Store, propose
 
 REPORT = "report.json"
+# Enough for the small networks from scratch, on a few hundred clips.
+BASE = Schedule(steps=600, batch=16, interval=50, patience=5)
 Base = TypeVar("Base", AudioNetwork, VisualNetwork)
 
 
@@ -77,7 +79,7 @@ class TrainingJob:
     networks: dict[str, str] = field(default_factory=lambda: {"audio": "small", "visual": "small"})
     weights: dict[str, Path] = field(default_factory=dict)
     schedule: Schedule = field(default_factory=Schedule)
-    base_schedule: Schedule = field(default_factory=lambda: Schedule(steps=600, batch=16, interval=50, patience=5))
+    base_schedule: Schedule = BASE
     share: Share = field(default_factory=Share)
     finetune: bool = False
     settings: Settings | None = None

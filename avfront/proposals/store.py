@@ -110,7 +110,7 @@ class Store:
         if key not in self:
             reason = self.skipped.get(key)
             raise AvfrontError(
-                f"there are no proposals of {key}" + (f", because {reason}" if reason else ""),
+                f"there are no proposals of {key}" + (f" ({reason.rstrip('.')})" if reason else ""),
                 file=self.folder,
                 remedy="make them first, or leave the clip out",
             )

@@ -15,7 +15,7 @@ enum Kind { KL, KL_WEIGHTED, IS, FROBENIUS, EUCLIDEAN, HALF, THREE_HALVES, GENER
 
 // Register tiles: ROWS × VECS vectors of Λ beside VECS of H; KTILE × VECS accumulators in the second product.
 #if defined(__AVX512F__)
-constexpr int ROWS = 8, KTILE = 8;
+constexpr int ROWS = 8, KTILE = 10;
 #else
 constexpr int ROWS = 6, KTILE = 4;
 #endif
@@ -192,26 +192,37 @@ NMF_INLINE void back(const T *w, int64_t K, const T *q, int blocks, T *acc, Ahea
         for (int j = 0; j < NV; ++j) store(acc + k * C + j * L, load(acc + k * C + j * L) + sum[k][j]);
 }
 
+// As `back`, for those heights only that the registers have room for: no other is ever asked for, nor compiled.
+template <typename T, int NV, int KT, bool FETCH>
+NMF_INLINE void back_tile(const T *w, int64_t K, const T *q, int blocks, T *acc, Ahead<T> ahead) {
+    if constexpr (KT <= KTILE) back<T, NV, KT, FETCH>(w, K, q, blocks, acc, ahead);
+}
+
 // For rows k0…k1. With FETCH, each tile of k fetches its share of the chunk of V that comes next.
 template <typename T, int NV, bool FETCH = false>
 static void back_all(const T *w, int64_t K, int64_t k0, int64_t k1, const T *q, int blocks, T *acc,
                      const T *next = nullptr, int64_t stride = 0) {
     constexpr int C = Panel<T>::cols;
-    Ahead<T> ahead{next, stride, int((k1 - k0 + KTILE - 1) / KTILE)};
-    int64_t k = k0;
-    for (; k + KTILE <= k1; k += KTILE, ahead.from += stride)
-        back<T, NV, KTILE, FETCH>(w + k * ROWS, K, q, blocks, acc + (k - k0) * C, ahead);
-    w += k * ROWS;
-    acc += (k - k0) * C;
-    switch (k1 - k) {
-        case 7: back<T, NV, 7, FETCH>(w, K, q, blocks, acc, ahead); break;
-        case 6: back<T, NV, 6, FETCH>(w, K, q, blocks, acc, ahead); break;
-        case 5: back<T, NV, 5, FETCH>(w, K, q, blocks, acc, ahead); break;
-        case 4: back<T, NV, 4, FETCH>(w, K, q, blocks, acc, ahead); break;
-        case 3: back<T, NV, 3, FETCH>(w, K, q, blocks, acc, ahead); break;
-        case 2: back<T, NV, 2, FETCH>(w, K, q, blocks, acc, ahead); break;
-        case 1: back<T, NV, 1, FETCH>(w, K, q, blocks, acc, ahead); break;
-        default: break;
+    // Tiles of nearly the same height: a low one at the end would wait for each multiply-add.
+    const int64_t tiles = (k1 - k0 + KTILE - 1) / KTILE;
+    Ahead<T> ahead{next, stride, int(tiles)};
+    for (int64_t tile = 0, k = k0; tile < tiles; ++tile, ahead.from += stride) {
+        const int64_t height = (k1 - k) / (tiles - tile);
+        const T *from = w + k * ROWS;
+        T *to = acc + (k - k0) * C;
+        switch (height) {
+            case 10: back_tile<T, NV, 10, FETCH>(from, K, q, blocks, to, ahead); break;
+            case 9: back_tile<T, NV, 9, FETCH>(from, K, q, blocks, to, ahead); break;
+            case 8: back_tile<T, NV, 8, FETCH>(from, K, q, blocks, to, ahead); break;
+            case 7: back_tile<T, NV, 7, FETCH>(from, K, q, blocks, to, ahead); break;
+            case 6: back_tile<T, NV, 6, FETCH>(from, K, q, blocks, to, ahead); break;
+            case 5: back_tile<T, NV, 5, FETCH>(from, K, q, blocks, to, ahead); break;
+            case 4: back_tile<T, NV, 4, FETCH>(from, K, q, blocks, to, ahead); break;
+            case 3: back_tile<T, NV, 3, FETCH>(from, K, q, blocks, to, ahead); break;
+            case 2: back_tile<T, NV, 2, FETCH>(from, K, q, blocks, to, ahead); break;
+            default: back_tile<T, NV, 1, FETCH>(from, K, q, blocks, to, ahead); break;
+        }
+        k += height;
     }
 }
 
@@ -291,34 +302,36 @@ static void add_rows(const FactorJob<T> &job, int64_t b, const T *packed, const 
     }
 }
 
-// WtWtᵀ, packed as a W of K rows; W is that of the problem, or any other in its place.
+// WtWtᵀ, packed as a W of K rows; W is that of the problem, or any other in its place. A stretch of all rows at a time,
+// which stays in the core's own cache while each row meets every other.
 template <typename T> static void pack_gram(const T *Wt, const Problem &p, T *out) {
-    constexpr int L = Simd<T>::lanes, TALL = 4, WIDE = 2;
+    constexpr int L = Simd<T>::lanes, TALL = 4, WIDE = KTILE > 8 ? 4 : 2;  // as many sums as there are registers
+    constexpr int64_t STRETCH = 64 * L;
     const auto at = [&](int64_t row, int64_t k) -> T & { return out[(row / ROWS * p.K + k) * ROWS + row % ROWS]; };
     __builtin_memset(out, 0, blocks_of(p.K) * ROWS * p.K * sizeof(T));
-    for (int64_t i0 = 0; i0 < p.K; i0 += TALL)
-        for (int64_t j0 = 0; j0 < i0 + TALL && j0 < p.K; j0 += WIDE) {
-            const T *left[TALL], *right[WIDE];  // beyond the last row, the last row again
-            for (int i = 0; i < TALL; ++i) left[i] = Wt + (i0 + i < p.K ? i0 + i : p.K - 1) * p.F;
-            for (int j = 0; j < WIDE; ++j) right[j] = Wt + (j0 + j < p.K ? j0 + j : p.K - 1) * p.F;
-            Vec<T> sum[TALL][WIDE] = {};
-            for (int64_t f = 0; f < p.F; f += L) {
-                const int n = int(p.F - f < L ? p.F - f : L);
-                Vec<T> other[WIDE];
-                for (int j = 0; j < WIDE; ++j) other[j] = load_first(right[j] + f, n);
-                for (int i = 0; i < TALL; ++i) {
-                    const Vec<T> one = load_first(left[i] + f, n);
-                    for (int j = 0; j < WIDE; ++j) sum[i][j] += one * other[j];
+    for (int64_t begin = 0; begin < p.F; begin += STRETCH) {
+        const int64_t end = begin + STRETCH < p.F ? begin + STRETCH : p.F;
+        for (int64_t i0 = 0; i0 < p.K; i0 += TALL)
+            for (int64_t j0 = 0; j0 < i0 + TALL && j0 < p.K; j0 += WIDE) {
+                const T *left[TALL], *right[WIDE];  // beyond the last row, the last row again
+                for (int i = 0; i < TALL; ++i) left[i] = Wt + (i0 + i < p.K ? i0 + i : p.K - 1) * p.F;
+                for (int j = 0; j < WIDE; ++j) right[j] = Wt + (j0 + j < p.K ? j0 + j : p.K - 1) * p.F;
+                Vec<T> sum[TALL][WIDE] = {};
+                for (int64_t f = begin; f < end; f += L) {
+                    const int n = int(end - f < L ? end - f : L);
+                    Vec<T> other[WIDE];
+                    for (int j = 0; j < WIDE; ++j) other[j] = load_first(right[j] + f, n);
+                    for (int i = 0; i < TALL; ++i) {
+                        const Vec<T> one = load_first(left[i] + f, n);
+                        for (int j = 0; j < WIDE; ++j) sum[i][j] += one * other[j];
+                    }
                 }
+                for (int i = 0; i < TALL && i0 + i < p.K; ++i)
+                    for (int j = 0; j < WIDE && j0 + j <= i0 + i; ++j) at(i0 + i, j0 + j) += lane_sum<T>(sum[i][j]);
             }
-            T total[TALL][WIDE] = {};
-            for (int l = 0; l < L; ++l)
-                for (int i = 0; i < TALL; ++i)
-                    for (int j = 0; j < WIDE; ++j) total[i][j] += sum[i][j][l];
-            for (int i = 0; i < TALL && i0 + i < p.K; ++i)
-                for (int j = 0; j < WIDE && j0 + j < p.K; ++j)
-                    at(i0 + i, j0 + j) = at(j0 + j, i0 + i) = total[i][j];
-        }
+    }
+    for (int64_t i = 0; i < p.K; ++i)
+        for (int64_t j = 0; j < i; ++j) at(j, i) = at(i, j);
 }
 
 // What one thread works with: the W of the problem it is at, packed, with the sums of its rows or its WᵀW, and scratch.
@@ -346,9 +359,9 @@ template <typename T> struct Desk {
         for (int64_t i = 0; i < blocks_of(p.K) * ROWS * p.K; ++i) gram[i] *= lam;
     }
 
-    // A half of a sweep begins: W has changed.
-    void start(const FactorJob<T> &job, int64_t sweep) {
-        holds = -1;
+    // Half of a sweep begins. W has changed, unless it is fixed, and so has what H is to explain.
+    void start(const FactorJob<T> &job, int64_t sweep, bool fixed) {
+        if (!fixed || job.ending == REGRESSED) holds = -1;
         if (job.momentum) momentum = job.momentum + sweep * job.count;
     }
 
@@ -484,14 +497,14 @@ template <typename T, typename WORK> static void run_sweeps(const FactorJob<T> *
             for (int64_t i = 0; i < job.count; ++i)
                 for (int64_t sweep = 0; sweep < sweeps; ++sweep)
                     for (int half = 0; half < count; ++half) {
-                        desk.start(job, sweep);
+                        desk.start(halves[half], sweep, count == 1);
                         work_on<T, WORK>(halves[half], job.order[i], 0, 1, desk);
                         end_alone(halves[half], job.order[i], scratch.memory);
                     }
         } else {
             for (int64_t sweep = 0; sweep < sweeps; ++sweep)
                 for (int half = 0; half < count; ++half) {
-                    desk.start(job, sweep);
+                    desk.start(halves[half], sweep, count == 1);
                     if (resident) {
 #pragma omp for schedule(static)
                         for (int64_t part = 0; part < parts; ++part)

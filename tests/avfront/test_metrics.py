@@ -23,14 +23,26 @@ def test_thresholds_are_the_best_there_are() -> None:
     for _ in range(20):
         truth = rng.random((30, 4)) < 0.3
         scores = (rng.integers(0, 9, (30, 4)) + 3 * truth) / 7.0  # with ties
-        tuned = metrics.f_score(truth, scores > metrics.tune_thresholds(truth, scores), per_class=True).f1
+        tuned = metrics.f_score(truth, scores > metrics.tune_thresholds(truth, scores, shared=0.0), per_class=True).f1
         tried = [metrics.f_score(truth, scores > cut, per_class=True).f1 for cut in np.arange(-1, 14) / 7 + 0.07]
         assert tuned == pytest.approx(np.max(tried, axis=0))
 
 
+def test_one_threshold_for_all_has_the_best_micro_f1() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.random((40, 5)) < 0.3
+    scores = rng.normal(0, 1, (40, 5)) + truth
+    tuned = metrics.tune_thresholds(truth, scores, shared=1.0)
+    assert len(set(tuned)) == 1
+    best = max(metrics.f_score(truth, scores > cut).f1 for cut in scores.ravel() - 1e-9)
+    assert metrics.f_score(truth, scores > tuned).f1 == pytest.approx(best)
+    own, common, half = (metrics.tune_thresholds(truth, scores, shared=shared) for shared in (0.0, 1.0, 0.5))
+    assert half == pytest.approx((own + common) / 2)
+
+
 def test_a_class_that_is_never_there_is_not_said() -> None:
     truth, scores = np.array([[True, False], [False, False]]), np.array([[1.0, 5.0], [0.0, 7.0]])
-    assert not (scores > metrics.tune_thresholds(truth, scores))[:, 1].any()
+    assert not (scores > metrics.tune_thresholds(truth, scores, shared=0.0))[:, 1].any()
     assert metrics.mean_average_precision(truth, scores) == 1
 
 

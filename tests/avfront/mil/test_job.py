@@ -168,7 +168,20 @@ def test_commands(job: TrainingJob, system: System, manifest: Path, tmp_path: Pa
 def test_the_command_trains(job: TrainingJob, system: System, tmp_path: Path) -> None:
     (tmp_path / "training").mkdir()
     (tmp_path / "training" / "proposals").symlink_to(job.output / "training" / "proposals")
-    options = ["--steps", "2", "--base-steps", "2", "--batch", "4", "--modalities", "audio", "--device", "cpu"]
+    options = [
+        "--steps",
+        "2",
+        "--base-steps",
+        "2",
+        "--batch",
+        "4",
+        "--base-batch",
+        "4",
+        "--modalities",
+        "audio",
+        "--device",
+        "cpu",
+    ]
     done = CliRunner().invoke(app, ["train", str(job.manifest), "-o", str(tmp_path), *options])
     assert done.exit_code == 0, done.output
     assert "train-0003.mp4" in done.output
