@@ -16,8 +16,7 @@ from avfront import media, overlay
 from avfront.methods.motion import ByMotion, Motions, separate
 from avfront.motion import mocap
 from avfront.motion.evidence import Captured, Seen, look
-from avfront.motion_job import ANALYSED, estimate_delay
-from avfront.motion_sound import Sound
+from avfront.motion_job import ANALYSED, Sound, estimate_delay
 from avfront.synth import stage
 from nmfcore import masks
 

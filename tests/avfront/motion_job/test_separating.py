@@ -16,8 +16,7 @@ from avfront.methods.motion import NAMES, ByMotion, Motions
 from avfront.methods.motion import separate as factorize
 from avfront.motion import mocap
 from avfront.motion.evidence import Captured, Seen, look
-from avfront.motion_job import MotionJob
-from avfront.motion_sound import Sound
+from avfront.motion_job import MotionJob, Sound
 from avfront.synth import bowing, score, stage, strings
 from nmfcore import masks
 

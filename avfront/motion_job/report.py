@@ -11,15 +11,15 @@ import numpy.typing as npt
 from avfront import report
 from avfront.methods.motion import Heard, Motions
 from avfront.motion.evidence import Captured, Seen
-from avfront.motion_sound import Sound
+from avfront.motion_job.sound import Sound
 
 if TYPE_CHECKING:
-    from avfront.motion_job import MotionJob
+    from avfront.motion_job.separating import MotionJob
 
 Array = npt.NDArray[Any]
 
 
-def content(
+def describe(
     job: "MotionJob",
     evidence: Captured | Seen,
     sound: Sound,

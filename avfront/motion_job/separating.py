@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from avfront import audio, media, memory, motion_report, motion_sound, overlay, report
+from avfront import audio, media, memory, overlay, report
 from avfront.errors import AvfrontError
 from avfront.job import PICTURE, REPORT, Outcome, Progress
 from avfront.media import MediaInfo
@@ -17,7 +17,8 @@ from avfront.methods.motion import ByMotion, Heard, Motions
 from avfront.motion import mocap, regions, timing
 from avfront.motion.evidence import Captured, Seen, look
 from avfront.motion.regions import Box
-from avfront.motion_sound import Sound
+from avfront.motion_job.report import describe
+from avfront.motion_job.sound import Sound, read, score
 from avfront.outputs import Outputs
 from avfront.pipeline import Stages
 
@@ -104,7 +105,7 @@ def separate(job: MotionJob, progress: Progress = lambda stage, share: None) -> 
     with outputs:
         with stages("read"):
             info = None if job.tables and job.mixture.suffix.lower() in audio.SUFFIXES else media.probe(job.mixture)
-            sound = motion_sound.read(job.mixture, info, seen=not job.tables)
+            sound = read(job.mixture, info, seen=not job.tables)
         with stages("motion"):
             evidence = _watch(job, info, notes)
         _check_memory(job, sound, len(evidence.names))
@@ -122,13 +123,13 @@ def separate(job: MotionJob, progress: Progress = lambda stage, share: None) -> 
         scores = None
         if job.references:
             with stages("score"):
-                scores = motion_sound.score(job.references, sound, sounds)
+                scores = score(job.references, sound, sounds)
         with stages("picture"):
             _draw(job, info, evidence, heard, sound, sounds, outputs)
         timings = {name: round(seconds, 3) for name, seconds in stages.seconds.items()}
         timings["total"] = round(stages.total(), 3)
         content = {
-            **motion_report.content(job, evidence, sound, sounds, motions, heard, delay),
+            **describe(job, evidence, sound, sounds, motions, heard, delay),
             "timings": timings,
             "scores": scores,
             "warnings": notes,
