@@ -69,6 +69,7 @@ bench-quality: $(VENV)/for-bench
 	$(MODULE) benchmarks.quality.onthefly $(BENCH_ARGS)
 	$(MODULE) benchmarks.quality.motion $(BENCH_ARGS)
 	$(MODULE) benchmarks.quality.mil $(BENCH_ARGS)
+	$(MODULE) benchmarks.quality.videos
 
 # The kernels' forms that it chooses are written to nmfcore/cuda/variants.json, and installed by the next make.
 bench-gpu: $(VENV)/for-bench

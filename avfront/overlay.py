@@ -36,7 +36,7 @@ class Finding:
     names : sequence of str
         Of the objects.
     sounding : integers (J,)
-        Cluster that makes the sound of each object.
+        Cluster that makes the sound of each object; −1 where none is shown.
     """
 
     clusters: Clusters

@@ -50,7 +50,7 @@ class Affinity:
     distance: float = 0.06
     far_bias: float = 1.0
     far_motion: float = 2.5
-    floor: float = 0.8
+    floor: float = 0.5
     relative: float = 0.15
 
     def __call__(self, motion: Array, distance: Array) -> Array:

@@ -11,7 +11,7 @@ from avfront import media
 from avfront.errors import AvfrontError
 from avfront.media import Frame, MediaInfo
 from avfront.methods.motion import Motions
-from avfront.motion import mocap, regions, timing
+from avfront.motion import camera, mocap, regions, timing
 from avfront.motion.clusters import Clusters, cluster
 from avfront.motion.regions import Box
 from avfront.motion.tracks import Tracks, follow
@@ -21,7 +21,11 @@ Array = npt.NDArray[Any]
 _CLUSTERS = 6  # of an object that take part: those that move most
 _COUPLED = 4  # of them that components are coupled to, as many as a bow has strings
 _LEAST_MOTION = 0.05  # of what moves most in an object: less motion in all takes no part
-_SPEED = 30.0  # what the fastest cluster of each object is brought to: about pixels per second, as the thesis has them
+_WHOLE = 0.6  # of the picture: a larger object is said to be one
+_PARALLAX = 0.5  # of the camera's speed, that the parts of a still scene may seem to have
+_REST = 0.05  # share of the frames that count as rest
+_HALF = 0.1  # of a cluster's mean speed: there its motion counts half
+_SPEED = 10.0  # what each object's main motion is brought to, as root mean square: JLS depends on it
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,12 @@ class Captured:
         for name, own in zip(self.names, rows, strict=True):
             if len(own) == 0:
                 raise AvfrontError(f"nothing moves in the table of {name}", remedy="leave it out, or check its columns")
-        speeds = np.stack([mocap.speed(table, at, width) for table in self.tables.values()])
-        speeds *= _SPEED / np.maximum(np.sqrt(np.square(speeds).mean(axis=1, keepdims=True)), 1e-12)
+        moving = presence(np.stack([mocap.speed(table, at, width) for table in self.tables.values()]))
+        # The rows of a source keep their proportions in every frame; together they are there as much as it moves.
+        whole = [np.maximum(own.sum(axis=0), 1e-12) for own in rows]
+        rows = [own / total * level for own, total, level in zip(rows, whole, moving, strict=True)]
         order = np.arange(len(rows))
-        return Motions(speeds, order, np.concatenate(rows), np.repeat(order, [len(own) for own in rows]))
+        return Motions(moving, order, np.concatenate(rows), np.repeat(order, [len(own) for own in rows]))
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class Seen:
         How much of the motion in its object each of them is, beside the one that moves most: 0…1.
     scale : float
         Pixels of the followed pictures per pixel of the video.
+    stands_out : bool
+        Whether anything moves that the motion of the camera through a still scene would not explain.
     """
 
     clusters: Clusters
@@ -71,6 +79,7 @@ class Seen:
     kept: npt.NDArray[np.int64]
     shares: npt.NDArray[np.float64]
     scale: float
+    stands_out: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,19 +92,34 @@ class Seen:
         return self.clusters.tracks
 
     def motions(self, at: Array, width: float) -> Motions:
-        """Speeds around the times `at` (s), under a window of `width` s; the fastest of each object at one level.
+        """Motion around the times `at` (s), under a window of `width` s; each object's main cluster at one level.
 
-        A fragment of a few points may be as fast as the body that it has come off. Each speed is therefore weighted
-        by the square root of its share in the object's motion.
+        A fragment of a few points may be as fast as the body that it has come off. Each cluster is therefore weighted
+        by its speed and by the square root of its share in the object's motion.
         """
         speeds = timing.onto_frames(self.tracks.times, self.clusters.speeds()[:, self.kept], at, width).T
-        speeds *= np.sqrt(self.shares)[:, None]
         sources = self.clusters.groups[self.kept]
-        size = np.sqrt(np.square(speeds).mean(axis=1))
-        fastest = np.array([size[sources == j].max() for j in range(len(self.boxes))])
-        speeds *= (_SPEED / np.maximum(fastest, 1e-12))[sources][:, None]
-        coupled = Motions(speeds, sources, speeds, sources).strongest(_COUPLED)
-        return Motions(speeds, sources, speeds[coupled], sources[coupled])
+        size = np.sqrt(np.square(speeds).mean(axis=1) * self.shares)
+        largest = np.array([size[sources == j].max() for j in range(len(self.boxes))])
+        moving = presence(speeds) * (size / np.maximum(largest, 1e-12)[sources])[:, None]
+        coupled = Motions(moving, sources, moving, sources).strongest(_COUPLED)
+        return Motions(moving, sources, moving[coupled], sources[coupled])
+
+
+def presence(speeds: Array) -> Array:
+    """How much each motion is there, (C, N), rather than how fast it is; its mean square over time is 10².
+
+    A bow sounds at any speed, and how loud depends on more than its speed: a slow stroke may be the loudest. So that
+    rest and motion differ most, a speed counts half where it is a tenth of its mean. What it never falls below (its
+    5 % quantile) is what the flow is unsure about, or a motion that tells nothing.
+
+    >>> presence(np.array([[0.0, 0.0, 10.0, 100.0]])).round(1).tolist()
+    [[0.0, 0.0, 12.5, 15.6]]
+    """
+    above = np.maximum(speeds - np.quantile(speeds, _REST, axis=1, keepdims=True), 0)
+    above = np.where(above.any(axis=1, keepdims=True), above, speeds)  # what never changes its speed is always there
+    there = above / np.maximum(above + _HALF * above.mean(axis=1, keepdims=True), 1e-12)
+    return np.asarray(_SPEED * there / np.maximum(np.sqrt(np.square(there).mean(axis=1, keepdims=True)), 1e-12))
 
 
 def look(
@@ -120,7 +144,7 @@ def look(
     boxes : sequence of Box
         Of the objects, in pixels of the video's first frame; none: they are looked for.
     objects : int, optional
-        How many to look for.
+        How many to look for; None takes every region that moves enough, up to 16.
     seed : int
         As for :func:`avfront.motion.clusters.cluster`.
 
@@ -177,4 +201,27 @@ def look(
     number = np.full(len(places), -1)
     number[lively] = np.arange(len(lively))
     clusters = Clusters(clusters.tracks, clusters.labels, number[clusters.groups])
-    return Seen(clusters, [places[j] for j in lively], np.array(kept), np.array(shares), scale)
+    places = [places[j] for j in lively]
+    stands_out = bool(boxes) or _stands_out(clusters, kept)
+    if not stands_out:
+        notes.append(
+            "Only the camera moves for certain: what is left beside its motion is as slow as a still scene with near"
+            " and far parts would be. The objects found are no more than parts of the picture; name them with --boxes."
+        )
+    elif not boxes:
+        whole = tracks.size[0] * tracks.size[1]
+        notes += [
+            f"object{j + 1} spans {place.width * place.height / whole:.0%} of the picture; all in it moves:"
+            " name smaller ones with --boxes."
+            for j, place in enumerate(places)
+            if place.width * place.height > _WHOLE * whole
+        ]
+    return Seen(clusters, places, np.array(kept), np.array(shares), scale, stands_out)
+
+
+def _stands_out(clusters: Clusters, kept: Sequence[int]) -> bool:
+    """Whether the fastest cluster is not slow beside the camera, which a still scene with depth would not be."""
+    tracks = clusters.tracks
+    middle = camera.apply(tracks.cameras, np.array(tracks.size) / 2)
+    moved = np.hypot(*np.diff(middle, axis=0).T) / np.diff(tracks.times)
+    return bool(clusters.speeds()[:, kept].mean(axis=0).max() > _PARALLAX * moved.mean())

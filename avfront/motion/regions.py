@@ -12,9 +12,11 @@ from avfront.motion.tracks import CELL, Tracks
 
 Array = npt.NDArray[np.float64]
 
+MOST = 16  # objects that are looked for, where nobody says how many there are
 _MOVING = 10.0  # pixels per second
 _RESTLESS = 5.0  # pixels per second, at most, that count as the camera's
-_OFTEN = 0.04  # share of the frames in which a cell must move
+_OFTEN = (0.04, 0.08, 0.16, 0.32)  # share of the frames in which a cell must move: the first that tells regions apart
+_WHOLE = 0.6  # of the picture: a larger region is more than one object
 _JOIN = 0.05  # of the width: a gap so wide does not part a region
 _LEAST_SHARE = 0.008  # of the picture, for a region that counts
 
@@ -66,10 +68,8 @@ def find(tracks: Tracks, count: int | None = None) -> list[Box]:
     tracks : Tracks
         Of one video; positions are taken as in the first frame.
     count : int, optional
-        How many there are: those with most motion. None keeps all that are large enough.
+        How many there are: those with most motion. None keeps all that are large enough, up to :data:`MOST`.
     """
-    from scipy import ndimage
-
     columns, rows = (-(-side // CELL) for side in tracks.size)
     if len(tracks) == 0:
         return []
@@ -78,7 +78,24 @@ def find(tracks: Tracks, count: int | None = None) -> list[Box]:
     x, y = (tracks.steadied[fast] // CELL).astype(int).T
     inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
     motion = np.bincount(y[inside] * columns + x[inside], minlength=rows * columns).reshape(rows, columns)
-    moving = motion > _OFTEN * len(tracks.times)
+    boxes: list[tuple[float, Box]] = []
+    # People who touch, or water and its banks, run together: what moves most of the time may still lie apart.
+    for often in _OFTEN:
+        found = _regions(motion, often * len(tracks.times))
+        apart = len(found) >= (count or 1) and max(map(_cells, found)) < _WHOLE * rows * columns
+        boxes = found if apart else boxes or found
+        if apart or not found:
+            break
+    boxes.sort(key=lambda one: -one[0])
+    return sorted((box for _, box in boxes[: count or MOST]), key=lambda box: box.x)
+
+
+def _regions(motion: npt.NDArray[np.int64], least: float) -> list[tuple[float, Box]]:
+    """Motion in, and box around, each connected region of the cells (rows, columns) that move more than `least`."""
+    from scipy import ndimage
+
+    rows, columns = motion.shape
+    moving = motion > least
     joined = ndimage.label(ndimage.binary_dilation(moving, iterations=max(1, round(_JOIN / 2 * columns))))[0]
     boxes: list[tuple[float, Box]] = []
     for k, where in enumerate(ndimage.find_objects(joined)):
@@ -90,8 +107,12 @@ def find(tracks: Tracks, count: int | None = None) -> list[Box]:
         right, bottom = min(at_x.max() + 2, columns), min(at_y.max() + 2, rows)
         box = Box(*(float(CELL * side) for side in (left, top, right - left, bottom - top)))
         boxes.append((float(motion[own].sum()), box))
-    boxes.sort(key=lambda one: -one[0])
-    return sorted((box for _, box in boxes[:count]), key=lambda box: box.x)
+    return boxes
+
+
+def _cells(region: tuple[float, Box]) -> float:
+    """How many cells its box covers."""
+    return region[1].width * region[1].height / CELL**2
 
 
 def assign(tracks: Tracks, boxes: Sequence[Box]) -> npt.NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +43,43 @@ def read(name: str) -> dict[str, Any]:
     """A kept result."""
     found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     return found
+
+
+class Progress:
+    """Rows by unit, kept beside the results in a file of JSON lines until the whole result is written.
+
+    Args:
+        name: of the result.
+        settings: what the rows depend on; those of other settings are dropped.
+    """
+
+    def __init__(self, name: str, settings: dict[str, Any]) -> None:
+        self._path = self._file(name)
+        self.done: dict[str, list[dict[str, Any]]] = {}
+        if self._path.exists():
+            head, *kept = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            if json.loads(head) == settings:
+                # The last line may be half written.
+                self.done = dict(json.loads(line) for line in kept if line.endswith("\n"))
+                return
+        self._path.write_text(json.dumps(settings) + "\n", encoding="utf-8")
+
+    def add(self, unit: str, rows: list[dict[str, Any]]) -> None:
+        """Keep the rows of a unit, and show them."""
+        self.done[unit] = rows
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([unit, rows]) + "\n")
+        shown = ", ".join(f"{row['method']} {row['sdr']:.2f}" for row in rows[:4] if "sdr" in row)
+        print(f"{unit}: {shown}", file=sys.stderr, flush=True)
+
+    @classmethod
+    def forget(cls, name: str) -> None:
+        """The result is written."""
+        cls._file(name).unlink(missing_ok=True)
+
+    @staticmethod
+    def _file(name: str) -> Path:
+        return RESULTS / f"{name}.progress"
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

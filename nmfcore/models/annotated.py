@@ -1,14 +1,16 @@
 """NMF with annotations: when each source is active, and which time-frequency points are to be trusted."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
 from nmfcore.arrays import any_kind
 from nmfcore.layout import Matrices
-from nmfcore.models.components import SourceFactors, check_frames, one_for_each
-from nmfcore.solve import Callback, nmf
+from nmfcore.models.components import SourceFactors, rows_for_each
+from nmfcore.models.options import Options, filled
+from nmfcore.solve import nmf
 
 
 @any_kind
@@ -19,14 +21,7 @@ def activity_nmf(
     n_components: int = 10,
     weights: ArrayLike | Sequence[ArrayLike] | None = None,
     beta: float | str = 0.0,
-    n_iter: int = 200,
-    tol: float = 0.0,
-    n_restarts: int = 5,
-    seed: int | np.random.Generator | None = None,
-    device: str = "auto",
-    backend: str = "auto",
-    dtype: DTypeLike | None = None,
-    callback: Callback | None = None,
+    **options: Unpack[Options],
 ) -> SourceFactors:
     """Factorize a spectrogram of which someone has marked when each source sounds.
 
@@ -41,14 +36,7 @@ def activity_nmf(
         n_components: components of each source.
         weights: a nonnegative weight per point of V, in its form.
         beta: divergence; 0 (Itakura–Saito) for power spectrograms.
-        n_iter: iterations.
-        tol: as in :func:`nmfcore.nmf`.
-        n_restarts: random starts of W, run as one batch; the best is returned.
-        seed: as in :func:`nmfcore.nmf`.
-        device: as in :func:`nmfcore.nmf`.
-        backend: as in :func:`nmfcore.nmf`.
-        dtype: as in :func:`nmfcore.nmf`.
-        callback: as in :func:`nmfcore.nmf`.
+        **options: as in :func:`nmfcore.nmf`; by default 200 iterations and 5 random starts of W.
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
@@ -61,16 +49,12 @@ def activity_nmf(
     True
     """
     given = Matrices.of(V, "V")
-    masks = one_for_each(activity, "activity", given)
-    check_frames(masks, "activity", given)
-    n_sources = len(masks[0])
-    if any(len(mask) != n_sources for mask in masks):
-        raise ValueError(f"activity must have as many rows for every V; got {sorted({len(mask) for mask in masks})}.")
+    masks, n_sources = rows_for_each(activity, "activity", given)
     if weights is None:
         trust = [np.ones(shape) for shape in given.shapes]
     else:
         trust = [one.astype(np.float64) for one in given.form.unpack(weights, "weights", len(given.shapes))]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(options.get("seed"))
     known, counted, starts = [], [], []
     for v, mask, weight in zip(given.pieces(), masks, trust, strict=True):
         if weight.shape != v.shape:
@@ -87,14 +71,7 @@ def activity_nmf(
         beta=beta,
         H=pack(starts),
         weights=pack(counted),
-        n_iter=n_iter,
-        tol=tol,
-        n_restarts=n_restarts,
-        seed=rng,
-        device=device,
-        backend=backend,
-        dtype=dtype,
-        callback=callback,
+        **filled({**options, "seed": rng}, n_iter=200, n_restarts=5),
     )
     labels = pack([np.repeat(np.arange(n_sources), n_components)] * len(masks))
     return SourceFactors(fit.W, fit.H, labels, n_sources, fit.objective, fit.n_iter)

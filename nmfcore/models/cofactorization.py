@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from nmfcore.arrays import any_kind
 from nmfcore.divergence import as_beta
 from nmfcore.layout import Matrices
+from nmfcore.models.options import Options, filled
 from nmfcore.penalties import CoupledView, UnitSum, View
 from nmfcore.penalties.views import CoupledViewed, Viewed
-from nmfcore.solve import Callback, nmf
+from nmfcore.solve import nmf
 
 COUPLINGS = ("hard", "l1", "l2")
 
@@ -46,14 +46,7 @@ def cofactorize(
     weights: float | Sequence[float] = 1.0,
     delta: float = 1.0,
     own: Sequence[int] | None = None,
-    n_iter: int = 200,
-    tol: float = 0.0,
-    n_restarts: int = 1,
-    seed: int | np.random.Generator | None = None,
-    device: str = "auto",
-    backend: str = "auto",
-    dtype: DTypeLike | None = None,
-    callback: Callback | None = None,
+    **options: Unpack[Options],
 ) -> CofactorResult:
     """Factorize several views of the same N frames with activations that are the same, or similar.
 
@@ -74,14 +67,8 @@ def cofactorize(
         weights: γ_v > 0, one or one per view.
         delta: δ ≥ 0 of a soft coupling.
         own: how many components each view has to itself, with ``coupling="hard"``.
-        n_iter: iterations.
-        tol: as in :func:`nmfcore.nmf`.
-        n_restarts: random starts, run as one batch; the best is returned.
-        seed: as in :func:`nmfcore.nmf`.
-        device: as in :func:`nmfcore.nmf`.
-        backend: as in :func:`nmfcore.nmf`.
-        dtype: as in :func:`nmfcore.nmf`.
-        callback: as in :func:`nmfcore.nmf`; it sees the objective over γ_1.
+        **options: as in :func:`nmfcore.nmf`; by default 200 iterations and one random start. The callback sees
+            the objective over γ_1.
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
@@ -112,7 +99,7 @@ def cofactorize(
     given = [Matrices.of(view, f"view {v}") for v, view in enumerate(views)]
     if any(one.form != given[0].form or len(one.shapes) != len(given[0].shapes) for one in given):
         raise ValueError("views must all be matrices, batches with the same axes, or lists of the same length.")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(options.get("seed"))
     others = range(1, len(views))
     penalties: list[Any] = []
     if hard:
@@ -127,14 +114,7 @@ def cofactorize(
         n_components + private[0],
         beta=beta[0],
         penalties=penalties,
-        n_iter=n_iter,
-        tol=tol,
-        n_restarts=n_restarts,
-        seed=rng,
-        device=device,
-        backend=backend,
-        dtype=dtype,
-        callback=callback,
+        **filled({**options, "seed": rng}, n_iter=200, n_restarts=1),
     )
     pack = given[0].form.pack
     W, H, scale = [fit.W], [fit.H], []

@@ -72,6 +72,16 @@ def one_for_each(value: Any, name: str, given: Matrices) -> list[NDArray[np.floa
     return out
 
 
+def rows_for_each(value: Any, name: str, given: Matrices) -> tuple[list[NDArray[np.float64]], int]:
+    """A nonnegative matrix (rows, N) on the frames of each problem of V, and how many rows: as many in every one."""
+    pieces = one_for_each(value, name, given)
+    check_frames(pieces, name, given)
+    rows = sorted({len(piece) for piece in pieces})
+    if len(rows) > 1:
+        raise ValueError(f"{name} must have as many rows for every V; got {rows}.")
+    return pieces, rows[0]
+
+
 def check_frames(pieces: list[NDArray[np.float64]], name: str, given: Matrices) -> None:
     """Raise unless each matrix (rows, N) has as many columns as its V."""
     for piece, (_, frames) in zip(pieces, given.shapes, strict=True):

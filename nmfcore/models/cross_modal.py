@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from nmfcore.arrays import any_kind
 from nmfcore.layout import Matrices
 from nmfcore.models.components import SourceFactors, check_frames, one_for_each, source_labels
+from nmfcore.models.options import Options, filled
 from nmfcore.penalties import L1, Regression, UnitNorm
 from nmfcore.penalties.regression import Regressed
-from nmfcore.solve import Callback, nmf
+from nmfcore.solve import nmf
 from nmfcore.threads import blas_in_one_thread
 
 Array = NDArray[Any]
@@ -47,14 +48,7 @@ def cross_modal_regression(
     n_components: int | None = None,
     lam: float = 0.01,
     mu: float | None = None,
-    n_iter: int = 200,
-    tol: float = 0.0,
-    n_restarts: int = 5,
-    seed: int | np.random.Generator | None = None,
-    device: str = "auto",
-    backend: str = "auto",
-    dtype: DTypeLike | None = None,
-    callback: Callback | None = None,
+    **options: Unpack[Options],
 ) -> CrossModalResult:
     """Factorize a magnitude spectrogram and explain motion signals by its activations, M ≈ Hᵀ A, A ≥ 0.
 
@@ -74,14 +68,8 @@ def cross_modal_regression(
         n_components: K; by default 15 per source.
         lam: λ ≥ 0 of the joint estimate.
         mu: μ ≥ 0; by default 0.1 (joint) or 5 (sparse). Least squares has none.
-        n_iter: iterations.
-        tol: as in :func:`nmfcore.nmf`.
-        n_restarts: random starts, run as one batch; the best is kept, by the divergence for a start from NMF.
-        seed: as in :func:`nmfcore.nmf`.
-        device: as in :func:`nmfcore.nmf`.
-        backend: as in :func:`nmfcore.nmf`.
-        dtype: as in :func:`nmfcore.nmf`.
-        callback: as in :func:`nmfcore.nmf`; of the last factorization of V.
+        **options: as in :func:`nmfcore.nmf`; by default 200 iterations and 5 random starts, of which
+            the best is kept: by the divergence for a start from NMF. The callback is of the last factorization of V.
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
@@ -109,22 +97,22 @@ def cross_modal_regression(
         raise ValueError(f"M must have as many columns for every V; got {sorted({one.shape[1] for one in speeds})}.")
     labels = source_labels(np.arange(width) if sources is None else sources, "sources", width)
     n_sources = int(labels.max()) + 1
-    rng = np.random.default_rng(seed)
-    common: dict[str, Any] = {"n_iter": n_iter, "tol": tol, "device": device, "backend": backend, "dtype": dtype}
-    begin: dict[str, Any] = {"n_components": n_components or 15 * n_sources, "n_restarts": n_restarts, "seed": rng}
+    rng = np.random.default_rng(options.get("seed"))
+    common: dict[str, Any] = {**filled(options, n_iter=200, n_restarts=5), "seed": rng}
+    begin: dict[str, Any] = {"n_components": n_components or 15 * n_sources, "n_restarts": common.pop("n_restarts")}
     joint = method == "joint"
     if not joint or start == "nmf":
-        fit = nmf(V, **begin, **common, callback=None if joint else callback)
+        fit = nmf(V, **begin, **common | ({"callback": None} if joint else {}))
         begin = {"W": fit.W, "H": fit.H}
     if joint:
         penalties = (UnitNorm(), Regression(speeds, lam, 0.1 if mu is None else mu))
-        fit = nmf(V, **begin, **common, penalties=penalties, callback=callback)
+        fit = nmf(V, **begin, **common, penalties=penalties)
     activations = given.form.unpack(fit.H, "H", len(speeds))
     if joint:
         weights = [one.A for _, one in fit.penalties if isinstance(one, Regressed)]
     else:
         sparsity = 0.0 if method == "ls" else 5.0 if mu is None else mu
-        weights = _nnls(speeds, activations, sparsity, backend, device)
+        weights = _nnls(speeds, activations, sparsity, options.get("backend", "auto"), options.get("device", "auto"))
     clusters = [_clusters(*each) for each in zip(weights, activations, speeds, strict=True)]
     sounding = [_sounding(of, a, labels) for of, a in zip(clusters, weights, strict=True)]
     pack = given.form.pack

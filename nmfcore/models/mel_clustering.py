@@ -1,15 +1,16 @@
 """Blind separation: components grouped by the mel spectra of their patterns."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from nmfcore.arrays import any_kind
 from nmfcore.layout import Matrices
 from nmfcore.models.components import SourceFactors
-from nmfcore.solve import Callback, check_counts, nmf
+from nmfcore.models.options import Options, filled
+from nmfcore.solve import check_counts, nmf
 
 Array = NDArray[Any]
 RANGE_DB = 60.0  # of a pattern's mel spectrum that counts
@@ -24,14 +25,7 @@ def mel_clustering(
     n_components: int | None = None,
     n_bands: int = 40,
     beta: float | str = 1.0,
-    n_iter: int = 100,
-    tol: float = 0.0,
-    n_restarts: int = 5,
-    seed: int | np.random.Generator | None = None,
-    device: str = "auto",
-    backend: str = "auto",
-    dtype: DTypeLike | None = None,
-    callback: Callback | None = None,
+    **options: Unpack[Options],
 ) -> SourceFactors:
     """Factorize a spectrogram and group its components into sources by timbre, without any knowledge of them.
 
@@ -46,14 +40,8 @@ def mel_clustering(
         n_components: K; by default 15 per source.
         n_bands: mel bands from 0 to half the rate.
         beta: divergence of the factorization of V.
-        n_iter: iterations.
-        tol: as in :func:`nmfcore.nmf`.
-        n_restarts: random starts, of both factorizations; the best is kept.
-        seed: as in :func:`nmfcore.nmf`.
-        device: as in :func:`nmfcore.nmf`.
-        backend: as in :func:`nmfcore.nmf`.
-        dtype: as in :func:`nmfcore.nmf`.
-        callback: as in :func:`nmfcore.nmf`; of the factorization of V.
+        **options: as in :func:`nmfcore.nmf`; by default 100 iterations and 5 random starts, of both
+            factorizations. The callback is of the factorization of V.
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
@@ -68,13 +56,14 @@ def mel_clustering(
     """
     check_counts(n_sources=n_sources, n_bands=n_bands)
     given = Matrices.of(V, "V")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(options.get("seed"))
     rank = 15 * n_sources if n_components is None else n_components
-    common: dict[str, Any] = {"n_restarts": n_restarts, "seed": rng, "device": device, "backend": backend}
-    fit = nmf(V, rank, beta=beta, n_iter=n_iter, tol=tol, dtype=dtype, callback=callback, **common)
+    common: dict[str, Any] = {**filled(options, n_iter=100, n_restarts=5), "seed": rng}
+    fit = nmf(V, rank, beta=beta, **common)
     patterns = given.form.unpack(fit.W, "W", len(given.shapes))
     spectra = [mel_levels(w, rate, n_bands) for w in patterns]  # (n_bands, K) each
     # The level of a component is no property of its source: what is compared is the shape.
+    common = {key: common[key] for key in ("n_restarts", "seed", "device", "backend") if key in common}
     envelopes = nmf(spectra, n_sources, beta=1.0, n_iter=200, normalize=True, **common)
     labels = given.form.pack([h.argmax(0) for h in envelopes.H])
     return SourceFactors(fit.W, fit.H, labels, n_sources, fit.objective, fit.n_iter)

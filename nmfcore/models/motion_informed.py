@@ -1,15 +1,16 @@
 """The two multimodal baselines: activations that start from motion, and components grouped by motion."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
 from nmfcore.arrays import any_kind
 from nmfcore.layout import Matrices
-from nmfcore.models.components import SourceFactors, check_frames, one_for_each, source_labels
-from nmfcore.solve import Callback, nmf
+from nmfcore.models.components import SourceFactors, rows_for_each, source_labels
+from nmfcore.models.options import Options, filled
+from nmfcore.solve import nmf
 
 
 @any_kind
@@ -19,14 +20,7 @@ def motion_init_nmf(
     sources: ArrayLike | None = None,
     *,
     beta: float | str = 0.0,
-    n_iter: int = 100,
-    tol: float = 0.0,
-    n_restarts: int = 5,
-    seed: int | np.random.Generator | None = None,
-    device: str = "auto",
-    backend: str = "auto",
-    dtype: DTypeLike | None = None,
-    callback: Callback | None = None,
+    **options: Unpack[Options],
 ) -> SourceFactors:
     """Factorize a power spectrogram from activations that start as motion: where nothing moves, nothing sounds.
 
@@ -38,14 +32,8 @@ def motion_init_nmf(
         motion: H_m (K, N) ≥ 0, one for all problems, or one for each in the form of V; one component for each row.
         sources: the source 0…J−1 of each row of `motion`; by default each row is its own source.
         beta: divergence; the papers use 0 (Itakura–Saito).
-        n_iter: iterations.
-        tol: as in :func:`nmfcore.nmf`.
-        n_restarts: random starts of the patterns, run as one batch; the best is returned.
-        seed: as in :func:`nmfcore.nmf`.
-        device: as in :func:`nmfcore.nmf`.
-        backend: as in :func:`nmfcore.nmf`.
-        dtype: as in :func:`nmfcore.nmf`.
-        callback: as in :func:`nmfcore.nmf`.
+        **options: as in :func:`nmfcore.nmf`; by default 100 iterations and 5 random starts of the
+            patterns.
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
@@ -57,11 +45,7 @@ def motion_init_nmf(
     (True, [0, 1])
     """
     given = Matrices.of(V, "V")
-    pieces = one_for_each(motion, "motion", given)
-    check_frames(pieces, "motion", given)
-    rank = len(pieces[0])
-    if any(len(piece) != rank for piece in pieces):
-        raise ValueError(f"motion must have as many rows for every V; got {sorted({len(piece) for piece in pieces})}.")
+    pieces, rank = rows_for_each(motion, "motion", given)
     labels = source_labels(np.arange(rank) if sources is None else sources, "sources", rank)
     starts = []
     for v, piece in zip(given.pieces(), pieces, strict=True):
@@ -71,14 +55,7 @@ def motion_init_nmf(
         V,
         beta=beta,
         H=given.form.pack(starts),
-        n_iter=n_iter,
-        tol=tol,
-        n_restarts=n_restarts,
-        seed=seed,
-        device=device,
-        backend=backend,
-        dtype=dtype,
-        callback=callback,
+        **filled(options, n_iter=100, n_restarts=5),
     )
     everywhere = given.form.pack([labels] * len(pieces))
     return SourceFactors(fit.W, fit.H, everywhere, int(labels.max()) + 1, fit.objective, fit.n_iter)
@@ -91,14 +68,7 @@ def motion_clustering(
     *,
     n_components: int | None = None,
     beta: float | str = 0.0,
-    n_iter: int = 100,
-    tol: float = 0.0,
-    n_restarts: int = 5,
-    seed: int | np.random.Generator | None = None,
-    device: str = "auto",
-    backend: str = "auto",
-    dtype: DTypeLike | None = None,
-    callback: Callback | None = None,
+    **options: Unpack[Options],
 ) -> SourceFactors:
     """Factorize a power spectrogram, and give each component to the source that moves when it sounds.
 
@@ -110,14 +80,7 @@ def motion_clustering(
         motion: the speed of each source (J, N) ≥ 0, one for all problems, or one for each in the form of V.
         n_components: K; by default 4 per source.
         beta: divergence; the papers use 0 (Itakura–Saito).
-        n_iter: iterations.
-        tol: as in :func:`nmfcore.nmf`.
-        n_restarts: random starts, run as one batch; the best is returned.
-        seed: as in :func:`nmfcore.nmf`.
-        device: as in :func:`nmfcore.nmf`.
-        backend: as in :func:`nmfcore.nmf`.
-        dtype: as in :func:`nmfcore.nmf`.
-        callback: as in :func:`nmfcore.nmf`.
+        **options: as in :func:`nmfcore.nmf`; by default 100 iterations and 5 random starts.
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
@@ -129,23 +92,12 @@ def motion_clustering(
     True
     """
     given = Matrices.of(V, "V")
-    pieces = one_for_each(motion, "motion", given)
-    check_frames(pieces, "motion", given)
-    n_sources = len(pieces[0])
-    if any(len(piece) != n_sources for piece in pieces):
-        raise ValueError(f"motion must have as many rows for every V; got {sorted({len(piece) for piece in pieces})}.")
+    pieces, n_sources = rows_for_each(motion, "motion", given)
     fit = nmf(
         V,
         4 * n_sources if n_components is None else n_components,
         beta=beta,
-        n_iter=n_iter,
-        tol=tol,
-        n_restarts=n_restarts,
-        seed=seed,
-        device=device,
-        backend=backend,
-        dtype=dtype,
-        callback=callback,
+        **filled(options, n_iter=100, n_restarts=5),
     )
     labels = []
     for h, m in zip(given.form.unpack(fit.H, "H", len(pieces)), pieces, strict=True):

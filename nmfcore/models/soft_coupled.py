@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
 from nmfcore.arrays import any_kind
 from nmfcore.layout import Matrices, namespace, placed
-from nmfcore.models.components import SourceFactors, check_frames, one_for_each, source_labels
+from nmfcore.models.components import SourceFactors, rows_for_each, source_labels
+from nmfcore.models.options import Options, filled
 from nmfcore.penalties import Coupling, UnitSum
 from nmfcore.penalties.coupling import Coupled
-from nmfcore.solve import Callback, nmf
+from nmfcore.solve import nmf
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,7 @@ def soft_coupled_nmf(
     n_components: int | None = None,
     alpha: float = 10.0,
     smoothness: float = 0.3,
-    n_iter: int = 100,
-    tol: float = 0.0,
-    n_restarts: int = 5,
-    seed: int | np.random.Generator | None = None,
-    device: str = "auto",
-    backend: str = "auto",
-    dtype: DTypeLike | None = None,
-    callback: Callback | None = None,
+    **options: Unpack[Options],
 ) -> SoftCoupledResult:
     """Factorize a magnitude spectrogram so that each activation is close to one motion signal, up to its scale.
 
@@ -57,14 +51,7 @@ def soft_coupled_nmf(
         n_components: K ≥ K_m; components beyond the rows of `motion` are free and make up one more source, the last.
         alpha: α ≥ 0, how strict the coupling is, in units of V.
         smoothness: β ≥ 0.
-        n_iter: iterations.
-        tol: as in :func:`nmfcore.nmf`.
-        n_restarts: random starts, run as one batch; the best is returned.
-        seed: as in :func:`nmfcore.nmf`.
-        device: as in :func:`nmfcore.nmf`.
-        backend: as in :func:`nmfcore.nmf`.
-        dtype: as in :func:`nmfcore.nmf`.
-        callback: as in :func:`nmfcore.nmf`.
+        **options: as in :func:`nmfcore.nmf`; by default 100 iterations and 5 random starts.
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
@@ -76,11 +63,7 @@ def soft_coupled_nmf(
     True
     """
     given = Matrices.of(V, "V")
-    pieces = one_for_each(motion, "motion", given)
-    check_frames(pieces, "motion", given)
-    coupled = len(pieces[0])
-    if any(len(piece) != coupled for piece in pieces):
-        raise ValueError(f"motion must have as many rows for every V; got {sorted({len(piece) for piece in pieces})}.")
+    pieces, coupled = rows_for_each(motion, "motion", given)
     labels = source_labels(np.arange(coupled) if sources is None else sources, "sources", coupled)
     rank = coupled if n_components is None else n_components
     if rank < coupled:
@@ -92,14 +75,7 @@ def soft_coupled_nmf(
         rank,
         beta=1.0,
         penalties=[UnitSum(), Coupling(pieces, alpha, smoothness)],
-        n_iter=n_iter,
-        tol=tol,
-        n_restarts=n_restarts,
-        seed=seed,
-        device=device,
-        backend=backend,
-        dtype=dtype,
-        callback=callback,
+        **filled(options, n_iter=100, n_restarts=5),
     )
     pack, scales = given.form.pack, []
     activations = given.form.unpack(fit.H, "H", len(pieces))

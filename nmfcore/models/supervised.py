@@ -1,16 +1,18 @@
 """Supervised and semi-supervised NMF, and dictionaries learned from any number of recordings."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
 from nmfcore.arrays import any_kind
 from nmfcore.layout import Matrices
 from nmfcore.models.components import SourceFactors
 from nmfcore.models.dictionary import Dictionary
+from nmfcore.models.options import Options, filled
 from nmfcore.online import OnlineDictionary
-from nmfcore.solve import Callback, nmf
+from nmfcore.solve import nmf
 
 
 def learn_dictionary_online(
@@ -89,14 +91,7 @@ def supervised_nmf(
     *,
     beta: float | str = 1.0,
     background: int = 0,
-    n_iter: int = 200,
-    tol: float = 0.0,
-    n_restarts: int = 1,
-    seed: int | np.random.Generator | None = None,
-    device: str = "auto",
-    backend: str = "auto",
-    dtype: DTypeLike | None = None,
-    callback: Callback | None = None,
+    **options: Unpack[Options],
 ) -> SourceFactors:
     """Factorize a mixture by patterns that were learned before, and by free ones for what has no examples.
 
@@ -108,14 +103,7 @@ def supervised_nmf(
         dictionary: from :func:`learn_dictionary_online` or :func:`learn_dictionary`.
         beta: divergence.
         background: free components; they make up one more source, the last.
-        n_iter: iterations.
-        tol: as in :func:`nmfcore.nmf`.
-        n_restarts: random starts, run as one batch; the best is returned.
-        seed: as in :func:`nmfcore.nmf`.
-        device: as in :func:`nmfcore.nmf`.
-        backend: as in :func:`nmfcore.nmf`.
-        dtype: as in :func:`nmfcore.nmf`.
-        callback: as in :func:`nmfcore.nmf`.
+        **options: as in :func:`nmfcore.nmf`; by default 200 iterations and one random start.
 
     Returns:
         Source j is the dictionary's source j.
@@ -139,7 +127,7 @@ def supervised_nmf(
         )
     if background < 0:
         raise ValueError(f"background={background} must be ≥ 0.")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(options.get("seed"))
     free = rng.uniform(0.5, 1.5, (bins, background)) / bins
     start = np.hstack([dictionary.W, free])
     fit = nmf(
@@ -148,14 +136,7 @@ def supervised_nmf(
         W=given.form.pack([start] * len(given.shapes)),
         free_w=slice(known, None),
         normalize=background > 0,
-        n_iter=n_iter,
-        tol=tol,
-        n_restarts=n_restarts,
-        seed=rng,
-        device=device,
-        backend=backend,
-        dtype=dtype,
-        callback=callback,
+        **filled({**options, "seed": rng}, n_iter=200, n_restarts=1),
     )
     n_sources = len(dictionary.sources) + (background > 0)
     labels = np.full(known + background, n_sources - 1)

@@ -17,6 +17,7 @@ from avfront.methods.motion import separate as factorize
 from avfront.motion import mocap
 from avfront.motion.evidence import Captured, Seen, look
 from avfront.motion_job import MotionJob
+from avfront.motion_sound import Sound
 from avfront.synth import bowing, score, stage, strings
 from nmfcore import masks
 
@@ -75,7 +76,7 @@ def seen(film: Film) -> Seen:
 
 def factors(samples: np.ndarray, rate: int, seen: Seen, name: str) -> np.ndarray:
     """The images (J, I, T) that a method gives, in a few iterations."""
-    sound = motion_job.Sound(samples, rate, 0.0, 512)
+    sound = Sound(samples, rate, 0.0, 512)
     X = sound.spectrogram()
     V = np.abs(X).mean(axis=0)
     motions = seen.motions(sound.middles(V.shape[1]), 0.09)
@@ -254,7 +255,7 @@ def test_still_and_silent_videos(
 def test_a_late_picture_is_made_up_for(film: Film) -> None:
     """Tables that are 100 ms late, beside the same ones in time: the difference is found to about a frame."""
     sound = read(film.folder / "mix.wav")
-    recording = motion_job.Sound(sound, RATE, 0.0, 1486)
+    recording = Sound(sound, RATE, 0.0, 1486)
     V = np.abs(recording.spectrogram()[0])
     found = []
     for late in (0.0, 0.1):
