@@ -47,7 +47,8 @@ def extract(proposals: Proposals, audio: AudioNetwork, visual: VisualNetwork) ->
     >>> [heard] = hear([np.random.default_rng(0).standard_normal(32000)], Settings(components=2, iterations=3))
     >>> pictures = {"frames": np.zeros((1, 60, 80, 3), np.uint8), "frame_times": np.array([0.5])}
     >>> boxes = {"boxes": np.array([[0, 0, 80, 60]], np.float32), "box_frames": np.array([0])}
-    >>> found = extract(Proposals(2.0, (80, 60), **pictures, **boxes, **vars(heard)), audio_network(), visual_network())
+    >>> clip = Proposals(duration=2.0, size=(80, 60), **pictures, **boxes, **vars(heard))
+    >>> found = extract(clip, audio_network(), visual_network())
     >>> found.boxes.shape, found.tsp.shape, found.ncp.shape
     ((1, 128), (4, 128), (4, 128))
     """

@@ -43,6 +43,7 @@ class SmallVisual(VisualNetwork):
 
     0.16 million parameters, 69 million flops a picture of 160 × 120 and 0.26 million a box. Features (R, 128), ≥ 0.
 
+    >>> import torch
     >>> frames, boxes = torch.rand(2, 3, 120, 160), torch.tensor([[10.0, 20, 50, 60], [0, 0, 160, 120]])
     >>> SmallVisual()(frames, boxes, torch.tensor([0, 1])).shape
     torch.Size([2, 128])

@@ -18,8 +18,7 @@ _LEAST_SIDE = 240  # pixels of the longer side: smaller pictures are enlarged, a
 _LOWEST_SCORES = (0.3, 0.01)
 # The overlap of neighbouring windows that are tried (α), the one from which on two boxes are one (β), and how much
 # large boxes lose (κ): 0.65, 0.75 and 1.5 in the paper, where a thousand boxes are kept. Of ten, too many were the
-# same: they held 75 % of the objects in drawn scenes (IoU 0.5); with these values and the blur 96 %, in half the
-# time.
+# same: they held 75 % of the objects in drawn scenes (IoU 0.5); with these values and the blur 96 %, in half the time.
 _STEP, _OVERLAP, _LARGE = 0.55, 0.5, 1.2
 _SMALLEST = 1000 / (500 * 375)  # of the picture: EdgeBoxes' 1000 pixels in pictures of the size it was made for
 # What a forest must say of itself.

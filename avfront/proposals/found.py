@@ -73,9 +73,38 @@ class Settings:
         return [f"{name} is {mine[name]}, not {theirs[name]}" for name in mine if mine[name] != theirs[name]]
 
 
-@dataclass(frozen=True)
-class Proposals:
-    """What was found in one clip: candidates for objects and sounds, without class or score.
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """What was found in a sound: candidates without class or score.
+
+    Attributes
+    ----------
+    tsp : float32 (P, 96, 64)
+        Temporal segment proposals: log-mel patches of the sound.
+    tsp_times : (P, 2)
+        Begin and end, s.
+    ncp : float32 (Q, 96, 64)
+        NMF component proposals: log-mel patches of each component's sound, component by component.
+    ncp_times : (Q, 2)
+        Begin and end, s.
+    ncp_components : (Q,)
+        Index of the component, 0…K − 1.
+    patterns, activations : float32 (513, K), (K, N)
+        The factorization of the magnitude spectrogram (:func:`avfront.proposals.spectrogram`) behind the components.
+    """
+
+    tsp: Array
+    tsp_times: Times
+    ncp: Array
+    ncp_times: Times
+    ncp_components: Indices
+    patterns: Array
+    activations: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposals(Heard):
+    """What was found in one clip: candidates for objects beside those for sounds.
 
     Attributes
     ----------
@@ -91,18 +120,6 @@ class Proposals:
         x, y, width, height in pixels of the original picture, the best first within each picture.
     box_frames : (R,)
         Index into `frames`.
-    tsp : float32 (P, 96, 64)
-        Temporal segment proposals: log-mel patches of the sound.
-    tsp_times : (P, 2)
-        Begin and end, s.
-    ncp : float32 (Q, 96, 64)
-        NMF component proposals: log-mel patches of each component's sound, component by component.
-    ncp_times : (Q, 2)
-        Begin and end, s.
-    ncp_components : (Q,)
-        Index of the component, 0…K − 1.
-    patterns, activations : float32 (513, K), (K, N)
-        The factorization of the magnitude spectrogram (:func:`avfront.proposals.spectrogram`) behind the components.
 
     Raises
     ------
@@ -116,13 +133,6 @@ class Proposals:
     frame_times: Times
     boxes: Array
     box_frames: Indices
-    tsp: Array
-    tsp_times: Times
-    ncp: Array
-    ncp_times: Times
-    ncp_components: Indices
-    patterns: Array
-    activations: Array
 
     def __post_init__(self) -> None:
         T, R, P, Q, K = (len(part) for part in (self.frames, self.boxes, self.tsp, self.ncp, self.activations))
@@ -153,8 +163,9 @@ class Proposals:
         >>> none = {name: np.zeros((0, 2)) for name in ("tsp_times", "ncp_times")}
         >>> none |= {name: np.zeros((0, 96, 64)) for name in ("tsp", "ncp")}
         >>> none |= {name: np.zeros(0, int) for name in ("box_frames", "ncp_components")}
-        >>> Proposals(2.0, (640, 480), np.zeros((1, 120, 160, 3), np.uint8), np.zeros(1), np.zeros((0, 4)),
-        ...           patterns=np.zeros((513, 0)), activations=np.zeros((0, 9)), **none).scale
+        >>> none |= {"boxes": np.zeros((0, 4)), "patterns": np.zeros((513, 0)), "activations": np.zeros((0, 9))}
+        >>> seen = {"frames": np.zeros((1, 120, 160, 3), np.uint8), "frame_times": np.zeros(1)}
+        >>> Proposals(duration=2.0, size=(640, 480), **seen, **none).scale
         0.25
         """
         return self.frames.shape[2] / self.size[0]

@@ -4,26 +4,12 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from threadpoolctl import threadpool_limits
 
 from avfront.proposals import components, log_mel
 from avfront.proposals.components import Factors, Sound, factorize
-from avfront.proposals.found import Array, Indices, Settings, Times
-
-
-@dataclass(frozen=True)
-class Heard:
-    """The audio half of :class:`avfront.proposals.Proposals`, field by field."""
-
-    tsp: Array
-    tsp_times: Times
-    ncp: Array
-    ncp_times: Times
-    ncp_components: Indices
-    patterns: Array
-    activations: Array
+from avfront.proposals.found import Heard, Settings
 
 
 def hear(sounds: Sequence[Sound], settings: Settings = Settings(), *, device: str = "auto") -> list[Heard]:  # noqa: B008
@@ -43,7 +29,16 @@ def hear(sounds: Sequence[Sound], settings: Settings = Settings(), *, device: st
 def listen(sound: Sound, factors: Factors, settings: Settings) -> Heard:
     """The audio proposals of a sound whose factorization is known."""
     tsp, tsp_times = log_mel.patches(sound, settings.stride)
-    return Heard(tsp, tsp_times, *components.propose(sound, *factors), *factors)
+    ncp, ncp_times, of = components.propose(sound, *factors)
+    return Heard(
+        tsp=tsp,
+        tsp_times=tsp_times,
+        ncp=ncp,
+        ncp_times=ncp_times,
+        ncp_components=of,
+        patterns=factors[0],
+        activations=factors[1],
+    )
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from avfront.manifest import Clip
 from avfront.proposals import reading
 from avfront.proposals.boxes import EdgeBoxes, in_original
 from avfront.proposals.components import Factors, factorize
-from avfront.proposals.found import Array, Indices, Proposals, Settings
-from avfront.proposals.hearing import Heard, hear, listen, workers
+from avfront.proposals.found import Array, Heard, Indices, Proposals, Settings
+from avfront.proposals.hearing import hear, listen, workers
 from avfront.proposals.reading import Material
 from avfront.proposals.store import Store, file_stamp
 

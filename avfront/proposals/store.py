@@ -27,6 +27,7 @@ from avfront.media import extra
 from avfront.proposals.found import Proposals, Settings
 
 _SUFFIX = ".zarr.zip"
+_ARRAYS = tuple(one.name for one in fields(Proposals) if one.name not in ("duration", "size"))
 # Log-mel patches are kept in half precision: of values in -4.6…7, 0.02 dB.
 _HALF = frozenset({"tsp", "ncp"})
 
@@ -114,7 +115,7 @@ class Store:
                 remedy="make them first, or leave the clip out",
             )
         with _opened(self._place(key)) as group:
-            arrays = {one.name: group[one.name][...] for one in fields(Proposals)[2:]}
+            arrays = {name: group[name][...] for name in _ARRAYS}
             facts = dict(group.attrs)
         arrays |= {name: arrays[name].astype(np.float32) for name in _HALF}
         return Proposals(duration=float(facts["duration"]), size=tuple(facts["size"]), **arrays)
@@ -126,11 +127,10 @@ class Store:
             with replaced(self._place(key)) as hidden, zarr.storage.ZipStore(hidden, mode="w") as place:
                 facts = {"duration": proposals.duration, "size": list(proposals.size), "stamp": stamp}
                 group = zarr.create_group(place, attributes=facts)
-                for one in fields(proposals):
-                    value = getattr(proposals, one.name)
-                    if isinstance(value, np.ndarray):
-                        value = value.astype(np.float16) if one.name in _HALF else value
-                        group.create_array(one.name, data=value, chunks=value.shape, compressors=_codec(value))
+                for name in _ARRAYS:
+                    value = getattr(proposals, name)
+                    value = value.astype(np.float16) if name in _HALF else value
+                    group.create_array(name, data=value, chunks=value.shape, compressors=_codec(value))
             self._note(key).unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(self.folder, error) from error

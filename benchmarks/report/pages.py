@@ -4,12 +4,12 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 
-from . import acceleration, estimators, growth, job, kernels, models, quality, speed
+from . import acceleration, audio_visual, estimators, growth, job, kernels, models, quality, speed
 from .results import IMAGES, ROOT, Result, load
 
 PAGES = {
     ROOT / "README.md": ("speed", "job", "quality"),
-    ROOT / "docs" / "benchmarks.md": ("kernels", "growth", "less", "estimators", "models"),
+    ROOT / "docs" / "benchmarks.md": ("kernels", "growth", "less", "estimators", "models", "audio-visual"),
     ROOT / "docs" / "quality.md": quality.PROGRAMS,
 }
 SECTIONS: dict[str, Callable[[list[Result]], str]] = {
@@ -21,6 +21,7 @@ SECTIONS: dict[str, Callable[[list[Result]], str]] = {
     "less": acceleration.section,
     "estimators": estimators.section,
     "models": models.section,
+    "audio-visual": audio_visual.section,
     **quality.SECTIONS,
 }
 

@@ -138,7 +138,8 @@ arrays = dict(boxes=np.zeros((0, 4), np.float32), box_frames=np.zeros(0, int), t
 arrays |= dict(tsp_times=np.zeros((0, 2)), ncp_times=np.zeros((200, 2)), ncp_components=np.zeros(200, int))
 arrays |= dict(patterns=np.zeros((513, 0), np.float32), activations=np.zeros((0, 9), np.float32))
 ncp = np.random.default_rng(0).random((200, 96, 64), np.float32)
-one = Proposals(1.0, (8, 8), np.zeros((1, 8, 8, 3), np.uint8), np.zeros(1), ncp=ncp, **arrays)
+arrays |= dict(frames=np.zeros((1, 8, 8, 3), np.uint8), frame_times=np.zeros(1))
+one = Proposals(duration=1.0, size=(8, 8), ncp=ncp, **arrays)
 for n in range(10000):
     store.write(str(n), one)
     print(n, flush=True)
