@@ -30,13 +30,15 @@ AVFRONT = (
     ("errors",),
     ("*",),
     ("pipeline",),
+    ("motion_sound",),
+    ("motion_report",),
     ("batch", "enhancement_job", "localization_job", "motion_job"),
     ("demos",),
     ("cli",),
     ("",),
     ("__main__",),
 )
-PEERS = {("penalties", "init"), ("spatial", "models"), ("_info", "")}
+PEERS = {("penalties", "init"), ("spatial", "models"), ("_info", ""), ("motion_report", "motion_job")}
 
 # Beyond the standard library and NumPy, nmfcore's modules may import only this.
 NMFCORE_THIRD_PARTY = {
