@@ -38,7 +38,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avfront.errors import AvfrontError
-from avfront.proposals import Heard, Proposals, spectrogram, waveform
+from avfront.proposals import Heard, spectrogram, waveform
 
 Array = npt.NDArray[np.float64]
 Sound = npt.NDArray[np.float32]
@@ -156,9 +156,7 @@ def gains(relevance: Array, rule: Rule, energies: Array, crests: Array) -> tuple
     return (relevance >= thresholds).astype(float), thresholds
 
 
-def enhance(
-    label: str, sound: Sound, scores: npt.ArrayLike, heard: Heard | Proposals, *, rule: Rule = "adaptive"
-) -> Enhanced:
+def enhance(label: str, sound: Sound, scores: npt.ArrayLike, heard: Heard, *, rule: Rule = "adaptive") -> Enhanced:
     """The sound of a class out of a mixture.
 
     Parameters
@@ -169,7 +167,7 @@ def enhance(
         The mixture, mono at 16 kHz.
     scores : array (Q,)
         β: of the NMF component proposals for the class.
-    heard : Heard or Proposals
+    heard : Heard
         Those proposals, with the factorization of the mixture that they come from.
     rule : "adaptive", "soft" or float
         How relevance becomes a mask; a number is a fixed τ in 0…1.

@@ -79,9 +79,7 @@ def run(job: EnhancementJob, progress: Progress = lambda stage, share: None) -> 
                 }
                 for k in range(len(done.gains))
             ]
-            timings = {stage: round(seconds, 3) for stage, seconds in stages.seconds.items()}
-            timings["total"] = round(stages.total(), 3)
-            content["timings"] = timings
+            content["timings"] = timings = stages.timings()
             report.write(outputs.path(REPORT), content)
         final = outputs.commit()
     files = {Path(file).stem: path for file, path in final.items() if file in names}

@@ -27,7 +27,7 @@ class Localized:
     box_times : array (R,)
         Of their pictures, s.
     opacity : array (R,)
-        Of the boxes, 0…1: the score as a share of the best box's; 0 for what speaks against the class.
+        Of the boxes, 0…1: the gathered score (see :func:`gathered`) as a share of the best box's.
     heat : array (P,)
         Scores of the sound's windows, as a share of the largest magnitude: -1…1.
     heat_times : array (P, 2)
@@ -81,7 +81,9 @@ def localize(
     >>> segments(np.array([1.0, 1.0, -1.0, 1.0]), np.array([[0, 1], [0.5, 1.5], [1, 2], [2.5, 3]]), 0.0)
     ((0.0, 1.5), (2.5, 3.0))
     """
-    seen = np.zeros(len(proposals.boxes)) if visual is None else np.asarray(visual, float)
+    seen = np.zeros(len(proposals.boxes))
+    if visual is not None:
+        seen = gathered(np.asarray(visual, float), proposals.boxes, proposals.box_frames)
     heard = np.zeros(len(proposals.tsp)) if tsp is None else np.asarray(tsp, float)
     top = max(float(seen.max(initial=0.0)), 1e-12)
     loudest = max(float(np.abs(heard).max(initial=0.0)), 1e-12)
@@ -94,6 +96,27 @@ def localize(
         np.asarray(proposals.tsp_times, float),
         segments(heard, proposals.tsp_times, threshold) if tsp is not None else (),
     )
+
+
+def gathered(
+    scores: npt.NDArray[np.floating], boxes: npt.NDArray[np.floating], frames: npt.NDArray[np.integer]
+) -> Array:
+    """Scores (R,) of boxes by all that speaks for the class within them: Σ max(0, s_r') |r ∩ r'| / |r'| / |r|^¼.
+
+    Networks that learn from weak labels like the most telling part of an object best. A box that holds the whole
+    object holds the boxes of its parts, too; the area |r| keeps it from growing further. The sum is over the boxes
+    (R, 4) of the same picture. The exponent was chosen on validation clips of the made set.
+
+    >>> part, whole, far = [10, 10, 5, 5], [8, 8, 12, 12], [40, 40, 9, 9]
+    >>> found = gathered(np.array([1.0, 0.8, 0.1]), np.array([part, whole, far]), np.zeros(3, int))
+    >>> int(found.argmax())
+    1
+    """
+    boxes, area = np.asarray(boxes, float), np.asarray(boxes, float)[:, 2:].prod(axis=1)
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(*((boxes[..., :2] + boxes[..., 2:])[index] for index in (np.s_[:, None], np.s_[None])))
+    shared = np.clip(high - low, 0, None).prod(axis=-1) * (frames[:, None] == frames[None])
+    return np.asarray((shared / area) @ np.maximum(scores, 0) / area**0.25)
 
 
 def segments(scores: Array, times: Array, threshold: float) -> tuple[tuple[float, float], ...]:

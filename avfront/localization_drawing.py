@@ -50,19 +50,10 @@ def video(
     """
     length = sound.shape[1] / rate
     heats = [_heat_over(one, length) for one in found]
-    writer = None
-    try:
-        for frame in frames:
-            image = _below(_boxed(frame, found, size), heats, found, frame.time / length)
-            if writer is None:
-                writer = media.Writer(path, (image.shape[1], image.shape[0]), {"sound": sound}, rate, start=start)
-            writer.write(Frame(frame.time, image))
-    except BaseException as error:
-        if writer is not None:
-            writer.__exit__(type(error), error, None)
-        raise
-    if writer is not None:
-        writer.close()
+    drawn = (
+        Frame(frame.time, _below(_boxed(frame, found, size), heats, found, frame.time / length)) for frame in frames
+    )
+    media.write(path, drawn, {"sound": sound}, rate, start=start)
 
 
 def picture(path: Path, found: Sequence[Localized], proposals: Proposals) -> None:

@@ -81,8 +81,7 @@ def run(job: LocalizationJob, progress: Progress = lambda stage, share: None) ->
                 outputs.path(OVERLAY), places, frames, info_sound, rate, found.proposals.size, start=start
             )
             localization_drawing.picture(outputs.path(MAP), places, found.proposals)
-            timings = {stage: round(seconds, 3) for stage, seconds in stages.seconds.items()}
-            timings["total"] = round(stages.total(), 3)
+            timings = stages.timings()
             content = {
                 "schema": report.SCHEMA,
                 **found.facts(),

@@ -5,7 +5,7 @@ are read, so that memory does not grow with their length.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
@@ -334,6 +334,16 @@ class Writer:
             self.close()
         else:
             self._container.close()
+
+
+def write(path: Path, frames: Iterable[Frame], tracks: Mapping[str, Samples], rate: int, *, start: float = 0.0) -> None:
+    """Write pictures, all of the size of the first, and sounds as an mp4; parameters as those of :class:`Writer`."""
+    with ExitStack() as stack:
+        writer = None
+        for frame in frames:
+            height, width = frame.image.shape[:2]
+            writer = writer or stack.enter_context(Writer(path, (width, height), tracks, rate, start=start))
+            writer.write(frame)
 
 
 @contextmanager

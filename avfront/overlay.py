@@ -1,6 +1,6 @@
 """Which motion makes which sound: drawn over the first frame, and over the whole video with its objects' sounds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,45 +115,40 @@ def video(
     start : float
         Time of their first sample, on the clock of the frames.
     """
+    drawn = _drawn(finding, frames, {name: _level(tracks[name], rate) for name in finding.names}, start)
+    media.write(path, drawn, tracks, rate, start=start)
+
+
+def _drawn(finding: Finding, frames: Iterable[Frame], levels: Mapping[str, Array], start: float) -> Iterator[Frame]:
+    """The pictures with boxes, moving points and meters; levels are in steps of 20 ms."""
     cv2 = media.extra("cv2")
     points = finding.clusters.tracks
     owner = finding.clusters.labels[points.owner]
     order = np.argsort(points.frame, kind="stable")
     edges = np.searchsorted(points.frame[order], np.arange(len(points.times) + 1))
     groups = finding.clusters.groups
-    levels = {name: _level(tracks[name], rate) for name in finding.names}
-    writer = None
     last = -np.inf
     shown = np.zeros(len(finding.names))
-    try:
-        for k, frame in enumerate(frames):
-            image = frame.image.copy()
-            scale = image.shape[1] / points.size[0]
-            rows = order[edges[k] : edges[k + 1]] if k < len(points.times) else order[:0]
-            for row in rows:
-                j = groups[owner[row]]
-                if owner[row] == finding.sounding[j]:
-                    at = (points.position[row] * scale).round().astype(int).tolist()
-                    cv2.circle(image, at, max(2, round(2 * scale)), COLOURS[j % len(COLOURS)], -1, cv2.LINE_AA)
-            shown *= np.exp(-(frame.time - last) / _FADE) if np.isfinite(last) else 0
-            move = points.cameras[min(k, len(points.cameras) - 1)]
-            for j, (name, box) in enumerate(zip(finding.names, finding.boxes, strict=True)):
-                at_sample = int((frame.time - start) * 50)
-                now = levels[name][at_sample] if 0 <= at_sample < len(levels[name]) else 0.0
-                shown[j] = max(shown[j], now)
-                corner = np.linalg.solve(move[:, :2], (box.x, box.y) - move[:, 2])
-                moved = Box(corner[0], corner[1], box.width, box.height).scaled(scale)
-                outline(image, moved, name, COLOURS[j % len(COLOURS)], float(shown[j]))
-            last = frame.time
-            if writer is None:
-                writer = media.Writer(path, (image.shape[1], image.shape[0]), tracks, rate, start=start)
-            writer.write(Frame(frame.time, image))
-    except BaseException as error:
-        if writer is not None:
-            writer.__exit__(type(error), error, None)
-        raise
-    if writer is not None:
-        writer.close()
+    for k, frame in enumerate(frames):
+        image = frame.image.copy()
+        scale = image.shape[1] / points.size[0]
+        rows = order[edges[k] : edges[k + 1]] if k < len(points.times) else order[:0]
+        for row in rows:
+            j = groups[owner[row]]
+            if owner[row] == finding.sounding[j]:
+                at = (points.position[row] * scale).round().astype(int).tolist()
+                cv2.circle(image, at, max(2, round(2 * scale)), COLOURS[j % len(COLOURS)], -1, cv2.LINE_AA)
+        shown *= np.exp(-(frame.time - last) / _FADE) if np.isfinite(last) else 0
+        move = points.cameras[min(k, len(points.cameras) - 1)]
+        for j, (name, box) in enumerate(zip(finding.names, finding.boxes, strict=True)):
+            at_sample = int((frame.time - start) * 50)
+            now = levels[name][at_sample] if 0 <= at_sample < len(levels[name]) else 0.0
+            shown[j] = max(shown[j], now)
+            corner = np.linalg.solve(move[:, :2], (box.x, box.y) - move[:, 2])
+            moved = Box(corner[0], corner[1], box.width, box.height).scaled(scale)
+            outline(image, moved, name, COLOURS[j % len(COLOURS)], float(shown[j]))
+        last = frame.time
+        yield Frame(frame.time, image)
 
 
 def _level(samples: Array, rate: int) -> Array:

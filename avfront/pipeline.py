@@ -50,9 +50,10 @@ class Stages:
         """Report which share (0…1) of the current stage is done."""
         self._progress(self._stage, min(done, 1.0))
 
-    def total(self) -> float:
-        """Seconds since the job began."""
-        return time.perf_counter() - self._begin
+    def timings(self) -> dict[str, float]:
+        """Seconds per stage, and ``"total"`` since the job began."""
+        total = time.perf_counter() - self._begin
+        return {name: round(seconds, 3) for name, seconds in (*self.seconds.items(), ("total", total))}
 
 
 def separate(job: Job, progress: Progress = lambda stage, share: None, learned: Learned | None = None) -> Outcome:
@@ -110,8 +111,7 @@ def separate(job: Job, progress: Progress = lambda stage, share: None, learned: 
         with outputs:
             done = _run(plan, outputs, stages, notes, {} if learned is None else learned)
             notes.extend(str(entry.message) for entry in caught if issubclass(entry.category, RuntimeWarning))
-            timings = {name: round(seconds, 3) for name, seconds in stages.seconds.items()}
-            timings["total"] = round(stages.total(), 3)
+            timings = stages.timings()
             content = report.build(plan, done, timings=timings, warnings=notes)
             report.write(outputs.path(REPORT), content)
             final = outputs.commit()

@@ -126,8 +126,7 @@ def separate(job: MotionJob, progress: Progress = lambda stage, share: None) -> 
                 scores = score(job.references, sound, sounds)
         with stages("picture"):
             _draw(job, info, evidence, heard, sound, sounds, outputs)
-        timings = {name: round(seconds, 3) for name, seconds in stages.seconds.items()}
-        timings["total"] = round(stages.total(), 3)
+        timings = stages.timings()
         content = {
             **describe(job, evidence, sound, sounds, motions, heard, delay),
             "timings": timings,

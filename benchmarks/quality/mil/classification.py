@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from avfront import metrics
 from avfront.features import Features
-from avfront.localization import segments
+from avfront.localization import gathered, segments
 from avfront.manifest import Clip
 from avfront.mil.network import Variant
 from avfront.mil.system import Scores, System
@@ -68,7 +68,8 @@ def rows_of(world: World, systems: Mapping[str, System]) -> dict[str, dict[str, 
         if len(scores[0].tsp):
             row |= detected(world, system, scores, truths)
         if len(scores[0].visual):
-            row |= located(world, scores, truths)
+            row |= located(world, scores, truths, by_part=False)
+            row |= {f"{key}_by_part": value for key, value in located(world, scores, truths, by_part=True).items()}
         found[name] = row
     for name, parts in FUSIONS.items():
         tuned = sum(
@@ -101,15 +102,19 @@ def detected(world: World, system: System, scores: Sequence[Scores], truths: Seq
     return {"segment_f1": found.f1, "error_rate": found.error_rate}
 
 
-def located(world: World, scores: Sequence[Scores], truths: Sequence[Truth]) -> dict[str, float]:
-    """CorLoc and mean IoU of the best box of each class that sounds and is seen, over all pictures of its clip."""
+def located(world: World, scores: Sequence[Scores], truths: Sequence[Truth], *, by_part: bool) -> dict[str, float]:
+    """CorLoc and mean IoU of the best box of each class that sounds and is seen, over all pictures of its clip.
+
+    By part, the best box is that of the best score, as in the papers; else scores are gathered from the boxes within.
+    """
     boxes, true, best = [], [], []
     for clip, one, truth in zip(world.manifest.of("test"), scores, truths, strict=True):
         proposals: Proposals = world.store.read(clip.key)
         for thing in truth.things:
             if not thing.sounding or not np.isfinite(thing.boxes).any():
                 continue
-            row = int(np.argmax(one.visual[:, world.classes.index(str(thing.kind))]))
+            values = one.visual[:, world.classes.index(str(thing.kind))]
+            row = int(np.argmax(values if by_part else gathered(values, proposals.boxes, proposals.box_frames)))
             time = proposals.frame_times[proposals.box_frames[row]]
             now = thing.boxes[int(np.argmin(np.abs(truth.times - time)))][None]
             boxes.append(proposals.boxes[row].astype(float))

@@ -6,6 +6,7 @@ Everything is kept in one folder, and found there again by the next run.
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,13 +52,17 @@ class World:
 
     def __init__(self, folder: Path, recordings: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
         self.folder, self.recipe = folder, recipe
-        self.seconds: dict[str, float] = {}
+        place = folder / "seconds.json"
+        self.seconds: dict[str, float] = json.loads(place.read_text(encoding="utf-8")) if place.exists() else {}
         begin = time.perf_counter()
 
         def done(stage: str) -> None:
             nonlocal begin
-            self.seconds[stage] = round(time.perf_counter() - begin, 1)
-            say(f"{stage}: {self.seconds[stage]:.0f} s")
+            spent = round(time.perf_counter() - begin, 1)
+            say(f"{stage}: {spent:.0f} s")
+            # A stage that was found done took no time now: what counts is when it was done.
+            self.seconds[stage] = max(spent, self.seconds.get(stage, 0.0))
+            place.write_text(json.dumps(self.seconds), encoding="utf-8")
             begin = time.perf_counter()
 
         manifest = make_set(folder / "set", recipe, recordings=recordings)
