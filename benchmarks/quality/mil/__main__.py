@@ -49,12 +49,12 @@ def measure(folder: Path, seed: int, seeds: int, quick: bool) -> dict[str, Any]:
         SMALL if quick else Recipe(),
         lambda text: print(text, file=sys.stderr, flush=True),
     )
-    begin = time.perf_counter()
     mixed = list(enhancement.scaled(world, "test", 1 if quick else 3))
     tuning = list(enhancement.scaled(world, "validation", 1 if quick else 2))
     baselines = kept(folder, "baselines", enhancement.baselines, world, mixed, seed)
     by_seed = []
     for each in range(seed, seed + seeds):
+        begin = time.perf_counter()
         systems = {name: world.train(name, variant, each) for name, variant in classification.SYSTEMS.items()}
         separating = systems["V + A (NCP)"]
         by_seed.append(
@@ -70,10 +70,11 @@ def measure(folder: Path, seed: int, seeds: int, quick: bool) -> dict[str, Any]:
                 },
             }
         )
+        world.note("heads and tables of a seed", time.perf_counter() - begin)
     return tables.stamp(NAME, seed) | {
         "recipe": asdict(world.recipe),
         "classes": list(world.classes),
-        "seconds": world.seconds | {"heads and tables": round(time.perf_counter() - begin, 1)},
+        "seconds": world.seconds,
         "by_seed": by_seed,
         "baselines": baselines,
     }

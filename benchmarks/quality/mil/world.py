@@ -52,17 +52,16 @@ class World:
 
     def __init__(self, folder: Path, recordings: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
         self.folder, self.recipe = folder, recipe
-        place = folder / "seconds.json"
-        self.seconds: dict[str, float] = json.loads(place.read_text(encoding="utf-8")) if place.exists() else {}
+        self._place = folder / "seconds.json"
+        self.seconds: dict[str, float] = {}
+        if self._place.exists():
+            self.seconds = json.loads(self._place.read_text(encoding="utf-8"))
         begin = time.perf_counter()
 
         def done(stage: str) -> None:
             nonlocal begin
-            spent = round(time.perf_counter() - begin, 1)
-            say(f"{stage}: {spent:.0f} s")
-            # A stage that was found done took no time now: what counts is when it was done.
-            self.seconds[stage] = max(spent, self.seconds.get(stage, 0.0))
-            place.write_text(json.dumps(self.seconds), encoding="utf-8")
+            self.note(stage, time.perf_counter() - begin)
+            say(f"{stage}: {time.perf_counter() - begin:.0f} s")
             begin = time.perf_counter()
 
         manifest = make_set(folder / "set", recipe, recordings=recordings)
@@ -81,6 +80,11 @@ class World:
         keys = [clip.key for clip in self.manifest.clips if clip.key in self.store]
         self.features: dict[str, Features] = dict(extract_all(self.store, keys, system.audio, system.visual))
         done("features")
+
+    def note(self, stage: str, seconds: float) -> None:
+        """Keep how long a stage took. One that was found done took no time now: what counts is when it was done."""
+        self.seconds[stage] = max(round(seconds, 1), self.seconds.get(stage, 0.0))
+        self._place.write_text(json.dumps(self.seconds), encoding="utf-8")
 
     def sound_features(self, heard: Heard) -> tuple[Array, Array]:
         """Features of audio proposals, TSP and NCP; kept by what was heard, and by which network."""
