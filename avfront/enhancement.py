@@ -28,7 +28,8 @@ class where
     α'_k ≥ τ_k = (log(θ / (1 - θ)) - b - w_c log c_k - w_e log(e_k / Σ e)) / w_α:
 
 each has a threshold of its own, the higher the more it is like background. The weights are the logistic regression of
-the true q on mixtures of the made set's validation clips (benchmarks/quality/mil), where the stems are known.
+the true q on mixtures of the made set's validation clips (benchmarks/quality/mil), where the stems are known, but for
+w_α, which is larger than that.
 """
 
 from dataclasses import dataclass
