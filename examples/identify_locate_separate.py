@@ -8,10 +8,10 @@ not to hear much. `Recipe()` makes the set of the benchmark, `TrainingJob(manife
 
 from pathlib import Path
 
-from avfront.enhancement_job import EnhancementJob
-from avfront.enhancement_job import run as enhance
-from avfront.localization_job import LocalizationJob
-from avfront.localization_job import run as localize
+from avfront.enhancement import EnhancementJob
+from avfront.enhancement import run as enhance
+from avfront.localization import LocalizationJob
+from avfront.localization import run as localize
 from avfront.manifest import read_manifest
 from avfront.mil.job import TrainingJob, train
 from avfront.mil.training import Schedule

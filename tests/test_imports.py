@@ -32,7 +32,7 @@ AVFRONT = (
     ("pipeline",),
     ("motion_sound",),
     ("motion_report",),
-    ("batch", "enhancement_job", "localization_job", "motion_job"),
+    ("batch", "enhancement", "localization", "motion_job"),
     ("demos",),
     ("cli",),
     ("",),

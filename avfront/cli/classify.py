@@ -23,10 +23,7 @@ def classify(
     debug: Debug = False,
 ) -> None:
     """Tell which classes videos show; those above their threshold are in bold. Exit status 1 if a file failed."""
-    with failing_well(debug):
-        from avfront.media import extra
-
-        extra("torch", "mil")
+    with failing_well(debug, torch="mil"):
         from avfront.cli.classes import tell_classes
         from avfront.mil.classify import classify as run
 

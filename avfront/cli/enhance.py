@@ -46,11 +46,8 @@ def enhance(
     debug: Debug = False,
 ) -> None:
     """Write the sound of a class as CLASS.wav and what remains of the mixture as rest.wav (mono, 16 kHz)."""
-    with failing_well(debug):
-        from avfront.media import extra
-
-        extra("torch", "mil")
-        from avfront.enhancement_job import EnhancementJob, run
+    with failing_well(debug, torch="mil"):
+        from avfront.enhancement import EnhancementJob, run
 
         job = EnhancementJob(video, system, output, label, _rule(mask), device, force)
         outcome = work(lambda progress: run(job, progress), show=not (quiet or json_))

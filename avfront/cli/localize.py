@@ -37,11 +37,8 @@ def localize(
     debug: Debug = False,
 ) -> None:
     """Write the video with boxes and the heat of its sound (overlay.mp4), pictures of both, and the report."""
-    with failing_well(debug):
-        from avfront.media import extra
-
-        extra("torch", "mil")
-        from avfront.localization_job import LocalizationJob, run
+    with failing_well(debug, torch="mil"):
+        from avfront.localization import LocalizationJob, run
 
         job = LocalizationJob(video, system, output, tuple(label or ()), threshold, device, force)
         outcome = work(lambda progress: run(job, progress), show=not (quiet or json_))

@@ -31,10 +31,18 @@ _STAGES = {
 
 
 @contextlib.contextmanager
-def failing_well(debug: bool) -> Iterator[None]:
-    """Turn whatever goes wrong into one sentence and an exit status."""
+def failing_well(debug: bool, **needs: str) -> Iterator[None]:
+    """Turn whatever goes wrong into one sentence and an exit status.
+
+    `needs` are modules that the command cannot do without, and the extra that each belongs to.
+    """
     _die_like_interrupted()
     try:
+        if needs:
+            from avfront.media import extra
+
+            for module, part in needs.items():
+                extra(module, part)
         yield
     except KeyboardInterrupt:
         if debug:

@@ -126,14 +126,11 @@ def headline(result: dict[str, Any]) -> str:
         for name in ("LS", "Mel NMF")
     ]
     rows = [
-        [
-            f"{key[0]}, {key[1]}: {key[3]}",
-            *(_mean(by[players.SPLITS[1], *key], score) for score in ("sdr", "sir", "sar")),
-        ]
+        [f"{key[0]}, {key[1]}: {key[3]}", *(_mean(by[players.SPLITS[1], *key], score) for score in ("sdr", "right"))]
         for key in shown
         if (players.SPLITS[1], *key) in by
     ]
-    return tables.markdown(["mean over mixtures held out, dB", "SDR", "SIR", "SAR"], rows)
+    return tables.markdown(["mean over mixtures held out", "SDR, dB", "sounding arm found"], rows)
 
 
 def _mean(rows: list[ensembles.Row], key: str) -> str:

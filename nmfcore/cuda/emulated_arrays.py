@@ -95,7 +95,8 @@ def _wrapped(value: Any) -> Any:
     if isinstance(value, (np.ndarray, np.generic)):
         return DeviceArray(np.asarray(value))
     if isinstance(value, (list, tuple)) and any(isinstance(one, np.ndarray) for one in value):
-        return type(value)(_wrapped(one) for one in value)
+        wrapped = [_wrapped(one) for one in value]
+        return wrapped if isinstance(value, list) else tuple(wrapped)  # CuPy's results have no named fields
     return value
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avfront import media, overlay
-from avfront.localization import Localized
+from avfront.localization.places import Localized
 from avfront.media import Frame, Image, Samples
 from avfront.motion.regions import Box
 from avfront.proposals import Proposals

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from avfront import localization_drawing, media, report
-from avfront.examined import examine
+from avfront import media, report
 from avfront.job import REPORT, Outcome, Progress
-from avfront.localization import Localized, localize
+from avfront.localization import drawing
+from avfront.localization.places import Localized, localize
 from avfront.media import Frame
+from avfront.mil.examined import examine
 from avfront.outputs import Outputs
 from avfront.pipeline import Stages
 
@@ -77,10 +78,8 @@ def run(job: LocalizationJob, progress: Progress = lambda stage, share: None) ->
             info_sound, start = media.read_sound(found.info), found.info.offset
             assert found.info.sound is not None
             rate = found.info.sound.rate
-            localization_drawing.video(
-                outputs.path(OVERLAY), places, frames, info_sound, rate, found.proposals.size, start=start
-            )
-            localization_drawing.picture(outputs.path(MAP), places, found.proposals)
+            drawing.video(outputs.path(OVERLAY), places, frames, info_sound, rate, found.proposals.size, start=start)
+            drawing.picture(outputs.path(MAP), places, found.proposals)
             timings = stages.timings()
             content = {
                 "schema": report.SCHEMA,
