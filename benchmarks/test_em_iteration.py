@@ -46,6 +46,7 @@ def ours(X: Array, R: Array, variances: str, backend: str) -> Contestant:
             n_components=PATTERNS,
             n_iter=n,
             n_inner=1,
+            update="em",
             seed=0,
             backend=backend,
         )

@@ -63,7 +63,7 @@ def draw(results: list[Result]) -> None:
     low, high = axes.get_xlim()
     intensity = [max(low, 1) * (high / max(low, 1)) ** (i / 50) for i in range(51)]
     axes.plot(intensity, [min(sgemm, copy * x) for x in intensity], color="0.4", lw=1)
-    axes.annotate("the machine's matrix product", (intensity[-1], sgemm), (0, 4), size=8, ha="right",
+    axes.annotate("NumPy's matrix product", (intensity[-1], sgemm), (0, 4), size=8, ha="right",
                   textcoords="offset points")  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel="flops per byte of V, read twice an iteration", ylabel="GFLOP/s")
     for axis in (axes.xaxis, axes.yaxis):

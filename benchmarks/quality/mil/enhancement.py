@@ -62,7 +62,8 @@ def baselines(world: World, mixed: Sequence[tuple[Mixture, Scale]], seed: int) -
 
     As in the papers the dictionaries are learned from the weakly labelled clips themselves, with what else is in them.
     "Projected" is their form: the mixture on the dictionary of its class alone, whose model is the source's magnitude;
-    "with free patterns" gives the noise some of its own, and masks.
+    "with free patterns" gives the noise some of its own, and masks; "among all classes" sets the dictionary of the
+    class beside those of all others, and masks.
     """
     clips = world.manifest.of("train")
     recordings = {
@@ -76,16 +77,20 @@ def baselines(world: World, mixed: Sequence[tuple[Mixture, Scale]], seed: int) -
     dictionaries = {
         kind: models.learn_dictionary_online({kind: own}, PATTERNS, seed=seed) for kind, own in recordings.items()
     }
+    everything = models.learn_dictionary_online(recordings, PATTERNS, seed=seed)
     for mixture, ruler in mixed:
         X = spectrogram(mixture.sound)
         V, phase = np.abs(X), X / np.maximum(np.abs(X), 1e-12)
         learned = dictionaries[mixture.kind]
         alone = models.supervised_nmf(V, learned, n_iter=50, seed=seed).parts()[0]
         parts = models.supervised_nmf(V, learned, background=FREE, n_iter=50, seed=seed).parts()
+        shared = models.supervised_nmf(V, everything, n_iter=50, seed=seed).parts()
+        own = shared[everything.sources.index(mixture.kind)]
         mel = models.mel_clustering(V, 2, 16000, n_components=20, n_restarts=1, seed=seed).parts()
         estimates = {
             "supervised NMF, projected": [alone * phase],
             "supervised NMF, with free patterns": [parts[0] / np.maximum(parts.sum(0), 1e-12) * X],
+            "supervised NMF, among all classes": [own / np.maximum(shared.sum(0), 1e-12) * X],
             "Mel clustering, better order": [part / np.maximum(mel.sum(0), 1e-12) * X for part in mel],
         }
         for name, each in estimates.items():

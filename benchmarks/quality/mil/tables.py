@@ -240,7 +240,7 @@ def draw(result: Result) -> None:
     for name, label, colour in (
         ("V + A (NCP), adaptive, known", "adaptive τ", "#2f5c9e"),
         ("V + A (NCP), soft, known", "soft", "#7aa36b"),
-        ("supervised NMF, with free patterns", "supervised NMF", "#c0504d"),
+        ("supervised NMF, among all classes", "supervised NMF", "#c0504d"),
         ("Mel clustering, better order", "Mel clustering", "0.5"),
     ):
         right.axhline(np.mean(sdr[name]), color=colour, lw=1.2, label=label)
