@@ -16,6 +16,8 @@ from avfront.mil.system import Scores, System
 from avfront.proposals import Proposals, propose_one
 from avfront.proposals.reading import read_sound
 
+_ROUNDING = 1e-3  # s: at 16 kHz a sound may come out shorter than it is in the file
+
 
 @dataclass(frozen=True)
 class Examined:
@@ -49,7 +51,7 @@ class Examined:
 
     def sound(self) -> npt.NDArray[np.float32]:
         """The sound as the system hears it: (T,), mono at 16 kHz."""
-        return read_sound(self.info, None, None, self.proposals.duration)
+        return read_sound(self.info, None, None, self.proposals.duration + _ROUNDING)
 
     def facts(self) -> dict[str, Any]:
         """For a report: the file, the scores of its classes, and what is said."""

@@ -124,3 +124,15 @@ def test_a_class_that_is_not_known(command: str, clip: Path, system: Path, tmp_p
     assert run(words) == 2
     assert "does not know the class 'bird'; choose among cat, dog, rest" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("rate", [16000, 22050, 44100, 48000])
+def test_sounds_of_every_rate_and_length_are_enhanced(system: Path, tmp_path: Path, rate: int) -> None:
+    """Lengths that no whole number of samples at 16 kHz is as long as."""
+    rng = np.random.default_rng(rate)
+    for length in (2 * rate + 1, 2 * rate + 2):
+        clip, out = tmp_path / f"{length}.mp4", tmp_path / f"{length}"
+        pictures = rng.integers(0, 255, (10, 48, 64, 3), np.uint8)
+        sound = rng.standard_normal((1, length)).astype(np.float32) / 8
+        media.write(clip, (media.Frame(k / 5, image) for k, image in enumerate(pictures)), {"sound": sound}, rate)
+        assert run(["enhance", str(clip), "--system", str(system), "--label", "dog", "-o", str(out), "--quiet"]) == 0
