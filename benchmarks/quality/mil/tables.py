@@ -246,7 +246,7 @@ def draw(result: Result) -> None:
         right.axhline(np.mean(sdr[name]), color=colour, lw=1.2, label=label)
     right.set_xlabel("τ", size=9)
     right.set_ylabel("SDR, dB", size=9)
-    right.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0.0, 0.12))
+    right.legend(fontsize=8, frameon=False, loc="center right", bbox_to_anchor=(1.0, 0.7))
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(tables.PICTURES / f"{NAME}.png", dpi=130)
