@@ -1,5 +1,6 @@
 """Networks that turn log-mel patches into feature vectors."""
 
+from abc import ABC, abstractmethod
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from avfront.proposals.log_mel import OFFSET
 _SILENCE = float(np.log(OFFSET))
 
 
-class AudioNetwork(nn.Module):
+class AudioNetwork(nn.Module, ABC):
     """Log-mel patches (B, 96, 64) to features (B, size)."""
 
     name: str
@@ -19,8 +20,9 @@ class AudioNetwork(nn.Module):
     # Beginnings of names in public checkpoints that are not used.
     unused: tuple[str, ...] = ()
 
+    @abstractmethod
     def forward(self, log_mel: Tensor) -> Tensor:
-        raise NotImplementedError
+        """See the class."""
 
 
 class SmallAudio(AudioNetwork):

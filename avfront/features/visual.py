@@ -1,5 +1,7 @@
 """Networks that turn boxes in pictures into feature vectors."""
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -7,7 +9,7 @@ from avfront.features.audio import block
 from avfront.features.pooling import roi_max_pool
 
 
-class VisualNetwork(nn.Module):
+class VisualNetwork(nn.Module, ABC):
     """Pictures (T, 3, h, w), RGB in 0…1, and boxes in them to features (R, size).
 
     Boxes (R, 4) are x, y, width, height in pixels of these pictures, box_frames (R,) tells which picture each is in.
@@ -29,13 +31,13 @@ class VisualNetwork(nn.Module):
         maps = self.maps(interpolate(frames, size, mode="bilinear", antialias=zoom < 1))
         return self.head(roi_max_pool(maps, boxes, box_frames, self.cells, zoom / self.stride))
 
+    @abstractmethod
     def maps(self, frames: Tensor) -> Tensor:
         """Feature maps (T, C, H, W) of scaled pictures."""
-        raise NotImplementedError
 
+    @abstractmethod
     def head(self, pooled: Tensor) -> Tensor:
         """Features (R, size) of pooled maps (R, C, cells, cells)."""
-        raise NotImplementedError
 
 
 class SmallVisual(VisualNetwork):

@@ -261,11 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.show:
         result = tables.read(NAME)
     else:
-        try:
-            recordings.folder()
-        except recordings.NoRecordings as error:
-            print(error, file=sys.stderr)
-            return 1
+        recordings.folder()
         result = measure(options.mixtures, options.seed, options.only, options.again)
     print(table(result), caption(result), sep="\n\n")
     draw(result)

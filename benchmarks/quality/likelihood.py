@@ -116,11 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--show", action="store_true", help="only show the kept result")
     options = parser.parse_args(arguments)
     if not options.show:
-        try:
-            recordings.folder()
-        except recordings.NoRecordings as error:
-            print(error, file=sys.stderr)
-            return 1
+        recordings.folder()
         measure(options.starts)
     result = tables.read(NAME)
     print(table(result), caption(result), sep="\n\n")

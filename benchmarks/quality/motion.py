@@ -222,11 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.show:
         result = tables.read(NAME)
     else:
-        try:
-            recordings.folder()
-        except recordings.NoRecordings as error:
-            print(error, file=sys.stderr)
-            return 1
+        recordings.folder()
         result = measure(options.seed, 1 if options.quick else options.seeds, options.quick, options.jobs)
         if not options.quick:
             print(tables.write(NAME, result), file=sys.stderr)

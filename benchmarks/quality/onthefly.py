@@ -275,11 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.show:
         result = tables.read(NAME)
     else:
-        try:
-            recordings.folder()
-        except recordings.NoRecordings as error:
-            print(error, file=sys.stderr)
-            return 1
+        recordings.folder()
         quick = options.quick
         result = measure(options.seed, 1 if quick else options.seeds, 4 if quick else None, grid=not quick)
         if not quick:

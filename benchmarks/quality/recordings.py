@@ -18,8 +18,8 @@ RATE = 16000
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-class NoRecordings(RuntimeError):
-    """The folder of recordings is not there; the message says how to name it."""
+class NoRecordings(SystemExit):
+    """The folder of recordings is not there: the program ends with a message that says how to name it."""
 
 
 def folder() -> Path:

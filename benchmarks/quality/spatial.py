@@ -226,11 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.show:
         result = tables.read(options.name)
     else:
-        try:
-            recordings.folder()
-        except recordings.NoRecordings as error:
-            print(error, file=sys.stderr)
-            return 1
+        recordings.folder()
         kept = tables.read(options.name) if options.row else None
         amount = (3, options.seed, 1) if options.quick else (options.mixtures, options.seed, options.seeds)
         result = measure(*amount, kept, options.row)

@@ -67,11 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.show:
         result = tables.read(NAME)
     else:
-        try:
-            result = measure(options.quick)
-        except recordings.NoRecordings as error:
-            print(error, file=sys.stderr)
-            return 1
+        result = measure(options.quick)
         print(tables.write(NAME, result), file=sys.stderr)
         if not options.quick:
             tables.Progress.forget(NAME)

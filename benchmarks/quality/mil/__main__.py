@@ -92,11 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.show:
         result = tables.read(NAME)
     else:
-        try:
-            recordings.folder()
-        except recordings.NoRecordings as error:
-            print(error, file=sys.stderr)
-            return 1
+        recordings.folder()
         folder = options.folder or ROOT / "out" / ("mil-quick" if options.quick else "mil")
         result = measure(folder, options.seed, 1 if options.quick else options.seeds, options.quick)
         if not options.quick:
