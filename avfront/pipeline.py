@@ -196,7 +196,9 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str], shared:
                 done.objective.append([] if found is None else found.objective)
             yield y
         if job.save_model and last is not None:
-            spatial.save(last, outputs.path(MODEL), mixture=str(info.path), rate=info.rate, frame=frame)
+            # Of segments, what holds for all of the recording: one segment's activations are none of another's.
+            kept = last if len(spans) == 1 else last.elsewhere()
+            spatial.save(kept, outputs.path(MODEL), mixture=str(info.path.resolve()), rate=info.rate, frame=frame)
 
     with contextlib.ExitStack() as files:
         writers = [
@@ -288,7 +290,7 @@ def _earlier(plan: Plan, channels: int, frame: int) -> Separated | None:
     from nmfcore import spatial
 
     try:
-        model, _ = spatial.load(path)
+        model, notes = spatial.load(path)
     except FileNotFoundError as error:
         raise AvfrontError("there is no such file", file=path, remedy="check the path given to --load-model") from error
     except ValueError as error:
@@ -303,6 +305,8 @@ def _earlier(plan: Plan, channels: int, frame: int) -> Separated | None:
             file=path,
             remedy="use the same sources, method and rate as when it was saved",
         )
+    if notes.get("mixture") != str(plan.info.path.resolve()):
+        model = model.elsewhere()
     return Separated({}, [], {}, {}, model=model)
 
 

@@ -240,8 +240,9 @@ def separate(
         str | None,
         typer.Option(
             metavar="KIND",
-            help="Spatial covariances to begin with: **directions**, **weights** (where a source's spectra dominate;"
-            " needs no geometry), **clusters**. Default: by what is known.",
+            help="Spatial covariances to begin with: **directions** (needs the geometry), **paths** (from each source"
+            " to the microphones, measured), **weights** (where its spectra dominate), **clusters**. Default: by what"
+            " is known.",
             rich_help_panel=_ROOM,
         ),
     ] = None,
@@ -257,14 +258,16 @@ def separate(
         bool,
         typer.Option(
             "--save-model",
-            help="Keep the fitted model (of segments the last one's, where sources were at the end) for --load-model:"
-            " model.safetensors.",
+            help="Keep the fitted model for --load-model: model.safetensors. Of a recording in blocks it is where the"
+            " sources were at the end, and their patterns.",
             rich_help_panel=OUT,
         ),
     ] = False,
     load_model: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Begin from a kept model.", rich_help_panel=_MODEL),
+        typer.Option(
+            metavar="FILE", help="Begin from a kept model, of this or another recording.", rich_help_panel=_MODEL
+        ),
     ] = None,
     reference: Annotated[
         list[str] | None,

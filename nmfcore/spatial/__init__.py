@@ -15,6 +15,7 @@ from nmfcore.spatial.filtering import wiener
 from nmfcore.spatial.many import fit_many
 from nmfcore.spatial.starts import Start
 from nmfcore.spatial.storage import load, save
+from nmfcore.spatial.whitening import direct_paths
 
 __all__ = [
     "LocalGaussianModel",
@@ -24,6 +25,7 @@ __all__ = [
     "consensus",
     "diffuse",
     "direct_diffuse",
+    "direct_paths",
     "direction_of_arrival",
     "directions",
     "fit",
