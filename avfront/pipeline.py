@@ -156,6 +156,7 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str], shared:
     scene = Scene(
         np.fft.rfftfreq(frame, 1.0 / info.rate).astype(np.float64),
         None if plan.microphones is None else plan.microphones[active],
+        assumed=job.array is None and job.mic_distance is None,
     )
     done = Done(method, survey, frame, learned, spans, [], dict.fromkeys((*plan.names, "mixture"), 0.0), [], None)
     channels = method.outputs(info.channels)

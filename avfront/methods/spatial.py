@@ -182,11 +182,12 @@ class Spatial:
         earlier = None if previous is None else previous.model
         # A background comes last, in `sources` as in the model: it is the one name that the dictionary does
         # not have.
+        guessed = scene.assumed and self.start == "auto" and not self.doa
         start = spatial.Start(
             X,
             sources,
             frequencies=scene.frequencies,
-            microphones=scene.microphones,
+            microphones=None if guessed else scene.microphones,
             directions={name: towards(*angles) for name, angles in (self.doa or {}).items()},
             ambient=(NOISE, BACKGROUND),
             kind=self.start,
@@ -199,7 +200,7 @@ class Spatial:
             half, quarter = -(-self.iterations // 2), -(-self.iterations // 4)
             stages = [("diagonal", half, self.fixed_iterations), ("full", quarter, 0)]
         trained = self.variance_model in ("joint", "separation")
-        measured = earlier is None and start.chosen(told_apart=bool(dictionaries)) == "paths"
+        measured = len(X) > 1 and earlier is None and start.chosen(told_apart=bool(dictionaries)) == "paths"
         rehearsed = -(-self.iterations // 2) if self.rehearsal and measured else 0
         total = rehearsed + len(rounds) * sum(count for _, count, _ in stages)
         ended = 0

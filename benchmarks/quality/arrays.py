@@ -112,8 +112,8 @@ def measure(count: int, seed: int, only: Sequence[str], again: bool) -> dict[str
         for name, row in ROWS.items():
             channels = len(mixture.mix)
             possible = name not in DETERMINED or channels >= len(mixture.images)
-            if name == PLACELESS:  # a pair begins from what is heard in any case
-                possible = channels > 2 and not mixture.facts["recorded"]
+            if name == PLACELESS:
+                possible = not mixture.facts["recorded"]
             wanted = name in only if only else name not in SLOW
             if not (possible and wanted) or (name in kept and not again):
                 continue

@@ -27,9 +27,8 @@ class Start:
       (:func:`nmfcore.spatial.direct_paths`). Ambient sources begin as they are heard.
     * ``"weights"``: :func:`nmfcore.spatial.from_weights` of the points at which the source dominates.
     * ``"clusters"``: :func:`nmfcore.spatial.clustered`; which source is which is open.
-    * ``"auto"``: directions where three or more places are known, otherwise paths (a pair knows but an angle; compared
-      in benchmarks/quality); but clusters where the first variances tell nothing (sources without examples), except
-      for what a direction is given for.
+    * ``"auto"``: directions where the geometry is known, otherwise paths; but clusters where the first variances tell
+      nothing (sources without examples), except for what a direction is given for.
 
     Args:
         X: mixture (I, F, N), complex.
@@ -43,7 +42,7 @@ class Start:
 
     >>> f, place = np.linspace(0, 8000, 65), [[-0.1, 0, 0], [0.1, 0, 0]]
     >>> X = np.ones((2, 65, 20), complex)
-    >>> start = Start(X, ("voice", "noise"), frequencies=f, microphones=place, kind="directions")
+    >>> start = Start(X, ("voice", "noise"), frequencies=f, microphones=place)
     >>> start(np.ones((2, 65, 20))).shape, start.how["voice"], start.how["noise"]
     ((2, 65, 2, 2), 'heard at 90° azimuth, 0° elevation (agreement 1.00)', 'diffuse field')
     """
@@ -108,7 +107,7 @@ class Start:
             return "weights" if self.kind == "auto" else self.kind
         if not told_apart:
             return "clusters"
-        return "directions" if self.microphones is not None and len(self.X) > 2 else "paths"
+        return "paths" if self.microphones is None else "directions"
 
     def _share(self, v: Array, kind: str) -> Array:
         """How much of each point belongs to each source, (J, F, N)."""

@@ -81,8 +81,7 @@ def test_each_source_starts_where_it_is_heard(array: str, angle: float) -> None:
     ambient = spatial.diffuse(frequencies, place)
     X, active = turns(np.stack([direct, ambient.astype(complex)]), 120)
     v = np.repeat(active[:, None], 257, axis=1) + 1e-3
-    start = Start(X, ("voice", "noise"), frequencies=frequencies, microphones=place, kind="directions")
-    found = start(v)
+    found = Start(X, ("voice", "noise"), frequencies=frequencies, microphones=place)(v)
     assert np.allclose(found[1], ambient)
     # Low frequencies agree whatever the direction, so that the mean tells a wrong one clearly.
     assert np.abs(found[0] - direct).mean() < 0.12
@@ -132,8 +131,6 @@ def test_the_choice_is_made_by_what_is_known_and_said() -> None:
         cases["the direction given, -90° azimuth"](v)[0],
         spatial.direct_diffuse(FREQUENCIES, TRIANGLE, [0, -1, 0]),
     )
-    pair = Start(X[:2], ("a", "b"), frequencies=FREQUENCIES, microphones=TRIANGLE[:2])
-    assert pair.chosen() == "paths"
     blind = Start(X, ("a", "b"), **here)
     blind(v, told_apart=False)
     assert set(blind.how.values()) == {"a cluster of the mixture"}
