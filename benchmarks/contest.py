@@ -17,7 +17,9 @@ from typing import Any
 
 from . import machine
 
-TIMED_S = 0.15  # iterations that last about this long are put between the short and the long fit
+# Iterations that last about this long, or as long as the set-up if that is longer, are put between the short and the
+# long fit: their difference is to stand above the set-up's own noise.
+TIMED_S = 0.15
 REST_S = 0.01  # lets the thread pools of the last contestant fall asleep
 
 
@@ -66,13 +68,14 @@ def plan(contestant: Contestant) -> Plan:
     """Warm the contestant up and choose how many iterations make a measurement that can be trusted."""
     contestant.run(1)
     one = clock(contestant.run, 1)
+    lasting = max(TIMED_S, one)
     probe = min(contestant.longest - 1, contestant.step if one > TIMED_S else 8 * contestant.step)
     # Set-up counts here, which makes the estimate safe: a difference of two noisy times could be nothing.
     iteration = min(clock(contestant.run, 1 + probe) for _ in range(2)) / (1 + probe)
-    wanted = math.ceil(TIMED_S / iteration / contestant.step) * contestant.step
+    wanted = math.ceil(lasting / iteration / contestant.step) * contestant.step
     if wanted > probe:  # fast enough for a better estimate at no cost
         iteration = clock(contestant.run, 1 + wanted) / (1 + wanted)
-        wanted = math.ceil(TIMED_S / iteration / contestant.step) * contestant.step
+        wanted = math.ceil(lasting / iteration / contestant.step) * contestant.step
     extra = min(wanted, contestant.longest - 1)
     return Plan(contestant, extra, math.ceil(wanted / extra))
 
