@@ -37,9 +37,7 @@ class Options:
             raise ValueError(f"covariance={self.covariance!r} is not known; use one of {COVARIANCES}.")
         if self.covariance == "diagonal" and (self.noise is not None or self.averaging != (1, 1)):
             raise ValueError("noise and averaging need covariance='full'; leave them out with 'diagonal'.")
-        if self.noise is not None and not (
-            len(self.noise) == 2 and all(0 < level < float("inf") for level in self.noise)
-        ):
+        if self.noise is not None and not (len(self.noise) == 2 and all(0 < level < np.inf for level in self.noise)):
             raise ValueError(f"noise={self.noise!r} must be two positive powers, at the first and the last iteration.")
         if self.update not in (None, "em", "mm") or (self.update == "mm" and not self._may_climb):
             raise ValueError(
