@@ -1,4 +1,4 @@
-"""`avfront separate`: options in, a job, a table or JSON out. What a job does is :mod:`avfront.pipeline`'s."""
+"""`avfront separate`: options in, a job, a table or JSON out. What a job does is :mod:`avfront.separation`'s."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -314,8 +314,8 @@ def separate(
     Writes one sound file per source, with the channels, rate and length of MIX; together they add up to it.
     """
     with failing_well(debug):
-        from avfront.batch import run as run_jobs
-        from avfront.job import Job
+        from avfront.separation import Job
+        from avfront.separation import run as run_jobs
         from avfront.sources import parse
 
         by_motion = {
