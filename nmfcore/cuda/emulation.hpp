@@ -278,9 +278,13 @@ inline float tf32_half_up(float x) {
 }
 inline float tf32_nearest(float x) { return emulated::cut_to_tf32(tf32_half_up(x)); }
 
-// As far off as the device's may be: this way or the other, by so many units in the last place.
+// As far off as the device's may be: this way or the other, the same for the same number, by so many units in the last
+// place.
 inline float off(float x, int units) {
-    for (; units && x > 0 && x < INFINITY; --units) x = std::nextafterf(x, emulated::coin % 2 ? INFINITY : 0.0f);
+    uint32_t bits;
+    std::memcpy(&bits, &x, 4);
+    const float way = bits % 2 ? INFINITY : 0.0f;
+    for (; units && x > 0 && x < INFINITY; --units) x = std::nextafterf(x, way);
     return x;
 }
 inline float reciprocal(float x) { return off(1.0f / x, 2); }
