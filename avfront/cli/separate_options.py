@@ -184,7 +184,7 @@ MicDistance = Annotated[
     float | None,
     typer.Option(
         metavar="METRES",
-        help="From one microphone to the next, on a line. Stereo without it: 0.086.",
+        help="From one microphone to the next, on a line. Stereo without it: for --doa and the picture, 0.086.",
         rich_help_panel=ROOM,
     ),
 ]

@@ -46,7 +46,7 @@ def direct_paths(
     direct, _ = unit_trace(path @ _adjoint(path))
     around = list(ambient)
     field = dominated[around].mean(axis=0) if around else np.eye(dominated.shape[-1])
-    R: NDArray[np.complex128] = (direct + reverberation * field) / (1 + reverberation)
+    R = ((direct + reverberation * field) / (1 + reverberation)).astype(np.complex128)
     R[around] = dominated[around]
     return R
 
