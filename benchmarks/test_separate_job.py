@@ -16,7 +16,7 @@ from . import machine
 
 RATE, SECONDS = 16000, 10
 ROUNDS = 3
-FEW = 6  # iterations
+FEW = 2  # iterations
 TALKER = "speech/tsp_FA"
 SPEECH = ("speech/libri_198", "speech/libri_2412", "speech/arctic_aew")
 NOISE = ("busy_street", "office", "wind", "concert_crowd", "doing_the_dishes")
