@@ -167,17 +167,18 @@ class Cuda(Backend):
         self, X: Array, v: Array, R: Covariances, psi: Array | None = None, keep_v: bool = False
     ) -> tuple[Covariances, float]:
         """One recording, or a batch of them of one shape: X (B, I, F, N), v (B, J, F, N), R (B, J, F, I, I)."""
+        R = self.xp.ascontiguousarray(R)  # CuPy's inverses and eigenvectors may lie in another order than NumPy's
         new, values = self.xp.empty_like(R), self.xp.empty(v.size // v.shape[-1] // v.shape[-3])
         self._spatial("step", X, v, (v, R, new, psi, values), psi is not None, int(keep_v))
         return new, float(values.sum())
 
     def spatial_gradient(self, X: Array, v: Array, R: Covariances, psi: Array | None = None) -> tuple[Array, Array]:
-        neg, pos = self.xp.empty_like(v), self.xp.empty_like(v)
+        R, neg, pos = self.xp.ascontiguousarray(R), self.xp.empty_like(v), self.xp.empty_like(v)
         self._spatial("slope", X, v, (v, R, psi, neg, pos), True)
         return neg, pos
 
     def wiener(self, X: Array, v: Array, R: Covariances) -> Array:
-        images = self.xp.empty((*v.shape[:-2], *X.shape[-3:]), X.dtype)
+        R, images = self.xp.ascontiguousarray(R), self.xp.empty((*v.shape[:-2], *X.shape[-3:]), X.dtype)
         self._spatial("wiener", X, v, (v, R, images), False)
         return images
 
