@@ -154,6 +154,8 @@ def test_long_recordings_of_many_channels(
             "read_bytes": mix.stat().st_size,
             "written_bytes": written,
             **found,
+            # Of few iterations the memory alone is worth telling.
+            "kind": "job memory" if iterations else "job",
         },
     )
 
