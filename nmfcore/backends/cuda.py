@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nmfcore.backends import composed
 from nmfcore.backends.base import Backend, Covariances
-from nmfcore.backends.cuda_launcher import CupyLauncher, Launcher, device_name, present
+from nmfcore.backends.cuda_launcher import CupyLauncher, Launcher, current_gpu, device_name, present
 from nmfcore.backends.cuda_plans import Batch, Plans, Variant, ceil, settings, simt, tensor, variants
 from nmfcore.divergence import elementwise
 from nmfcore.layout import H_AT, K0, K1, V_AT, Array, F, Half, K, N, Table, host, view
@@ -213,9 +213,7 @@ class Cuda(Backend):
 
 def backend(precision: str = "auto") -> Cuda:
     """The backend on the current GPU."""
-    import cupy
-
-    return _on(cupy.cuda.Device().id, precision)
+    return _on(current_gpu(), precision)
 
 
 @cache
