@@ -25,7 +25,7 @@ from avfront.features.visual import VisualNetwork
 from avfront.features.weights import fingerprint
 from avfront.job import Progress
 from avfront.proposals import Proposals, Store
-from avfront.proposals.store import replaced, unwritable
+from avfront.proposals.files import replaced, unwritable
 
 _CLIPS = 8  # whose patches go through the audio network together
 
