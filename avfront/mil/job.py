@@ -15,7 +15,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,12 +25,13 @@ from torch import nn
 
 from avfront import metrics
 from avfront.errors import AvfrontError
-from avfront.features import AudioNetwork, VisualNetwork, audio_network, extract_all, visual_network
+from avfront.features import AudioNetwork, FeatureCache, VisualNetwork, audio_network, visual_network
 from avfront.features.weights import fingerprint
 from avfront.job import Progress
 from avfront.manifest import SPLITS, Manifest, Split, read_manifest
 from avfront.mil import parallel
-from avfront.mil.dataset import Examples, Instance, instances
+from avfront.mil.dataset import Examples, instances
+from avfront.mil.memory import Memory
 from avfront.mil.network import MODALITIES, Network, Variant
 from avfront.mil.raw import Raw, Share, Varied
 from avfront.mil.system import FILES, System
@@ -68,6 +68,8 @@ class TrainingJob:
         At last train the base networks together with the heads, at a tenth of the rate of `base_schedule`.
     settings : Settings, optional
         How proposals are made; None is as those that are there already, or the papers'.
+    memory : float
+        Bytes for clips that were read, in each process; what does not fit is read again from the disk.
     device : {"auto", "cpu", "cuda"}
     force : bool
         Replace a system that is there already.
@@ -83,6 +85,7 @@ class TrainingJob:
     share: Share = field(default_factory=Share)
     finetune: bool = False
     settings: Settings | None = None
+    memory: float = 4e9
     device: str = "auto"
     force: bool = False
 
@@ -194,28 +197,29 @@ class Training:
         )
 
     def _of_features(self, audio: AudioNetwork, visual: VisualNetwork) -> Callable[[Split], Examples]:
-        """Clips of a split by their features, all of which are held in memory."""
-        keys = [clip.key for split in SPLITS for clip in self.clips[split]]
+        """Clips of a split by their features."""
+        variant = self.job.variant
+        used = MODALITIES[variant.modalities]
+        cache = FeatureCache(self.store, audio if "audio" in used else None, visual if "visual" in used else None)
         if parallel.rank() == 0:  # the others find them done
-            self._extracted(keys, audio, visual)
+            for _ in cache.every([clip.key for split in SPLITS for clip in self.clips[split]], progress=self.progress):
+                pass
         parallel.wait()
-        held = self._extracted(keys, audio, visual)
+        held = Memory(
+            lambda key: instances(cache[key], variant),
+            lambda found: sum(one.nbytes for one in found.values()),
+            self.job.memory,
+        )
 
         def of(split: Split) -> Examples:
             clips = self.clips[split]
-            return Examples(self._truth(split), lambda index, rng: held[clips[index].key])
+            return Examples(self._truth(split), lambda index, rng: held(clips[index].key))
 
         return of
 
-    def _extracted(
-        self, keys: Sequence[str], audio: AudioNetwork, visual: VisualNetwork
-    ) -> dict[str, dict[str, Instance]]:
-        every = extract_all(self.store, keys, audio, visual, progress=self.progress)
-        return {key: instances(features, self.job.variant) for key, features in every}
-
     def _of_proposals(self, variant: Variant) -> Callable[[Split], Examples]:
-        """Clips of a split by what base networks take; each is read once."""
-        raw = lru_cache(maxsize=None)(lambda key: Raw(self.store.read(key), variant))
+        """Clips of a split by what base networks take."""
+        raw = Memory(lambda key: Raw(self.store.read(key), variant), lambda one: one.nbytes, self.job.memory)
 
         def of(split: Split) -> Examples:
             clips = self.clips[split]

@@ -102,6 +102,11 @@ class Store:
         """Tells whether the proposals of a clip are still the ones that they were."""
         return file_stamp(self._place(key))
 
+    def duration(self, key: str) -> float:
+        """Of a clip that is done, s; without reading all of it."""
+        with _opened(self._place(key)) as group:
+            return float(group.attrs["duration"])
+
     def read(self, key: str) -> Proposals:
         """The proposals of a clip.
 

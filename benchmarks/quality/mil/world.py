@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avfront import metrics
-from avfront.features import Features, extract_all
+from avfront.features import FeatureCache, Features
 from avfront.features.extraction import audio_features
 from avfront.features.weights import fingerprint
 from avfront.manifest import Clip, Split, read_manifest
@@ -78,7 +78,7 @@ class World:
         self.bases = {"audio": system.audio, "visual": system.visual}
         done("training of the small system")
         keys = [clip.key for clip in self.manifest.clips if clip.key in self.store]
-        self.features: dict[str, Features] = dict(extract_all(self.store, keys, system.audio, system.visual))
+        self.features: dict[str, Features] = dict(FeatureCache(self.store, system.audio, system.visual).every(keys))
         done("features")
 
     def note(self, stage: str, seconds: float) -> None:
