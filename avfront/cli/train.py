@@ -95,7 +95,7 @@ def train(
         from avfront.mil.job import BASE, TrainingJob
         from avfront.mil.job import train as run
         from avfront.mil.network import Variant
-        from avfront.mil.training import Schedule
+        from avfront.mil.schedule import Schedule
 
         given = {"audio": audio_weights, "visual": visual_weights}
         shared: Any = {"accumulate": accumulate, "workers": workers, "seed": seed}

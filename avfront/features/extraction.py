@@ -67,9 +67,7 @@ def heard(clips: Sequence[Proposals], network: AudioNetwork) -> list[Arrays]:
 
 def seen(clips: Sequence[Proposals], network: VisualNetwork) -> list[Arrays]:
     """What is known of the boxes of clips: the other fields."""
-    return [
-        {"boxes": visual_features(clip, network), "box_times": clip.frame_times[clip.box_frames]} for clip in clips
-    ]
+    return [{"boxes": visual_features(clip, network), "box_times": clip.frame_times[clip.box_frames]} for clip in clips]
 
 
 def extract(proposals: Proposals, audio: AudioNetwork | None, visual: VisualNetwork | None) -> Features:

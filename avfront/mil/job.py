@@ -12,7 +12,7 @@ What is under ``training/`` lets a run that was interrupted go on; it may be del
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 
 from avfront import metrics
 from avfront.errors import AvfrontError
@@ -31,11 +30,13 @@ from avfront.job import Progress
 from avfront.manifest import SPLITS, Manifest, Split, read_manifest
 from avfront.mil import parallel
 from avfront.mil.dataset import Examples, instances
+from avfront.mil.joined import Joined
 from avfront.mil.memory import Memory
 from avfront.mil.network import MODALITIES, Network, Variant
-from avfront.mil.raw import Raw, Share, Varied
+from avfront.mil.raw import Raw, Share, Varied, watched
+from avfront.mil.schedule import Schedule
 from avfront.mil.system import FILES, System
-from avfront.mil.training import Schedule, Validation, evaluate, fit
+from avfront.mil.training import Validation, evaluate, fit
 from avfront.outputs import Outputs
 from avfront.proposals import Settings, Store, propose
 
@@ -150,11 +151,9 @@ class Training:
         stamp = fingerprint(audio) + fingerprint(visual)
         self._fit(network, self._of_features(audio, visual), job.schedule, "heads", stamp)
         if job.finetune:
-            both = {"audio": audio, "visual": visual}
-            network.bases = nn.ModuleDict({name: both[name] for name in network.heads})
             slow = replace(job.base_schedule, rate=job.base_schedule.rate / 10)
-            self._fit(network, self._of_proposals(job.variant), slow, "finetuning", stamp)
-            network.bases = nn.ModuleDict()
+            with network.upon({"audio": audio, "visual": visual}):
+                self._fit(network, self._of_proposals(job.variant), slow, "finetuning", stamp, trained=True)
         examples = self._of_features(audio, visual)
         found = {split: evaluate(network, examples(split), self.device) for split in SPLITS if self.clips[split]}
         thresholds = metrics.tune_thresholds(self._truth("validation"), found["validation"].scores)
@@ -176,13 +175,20 @@ class Training:
             base = make(job.networks[name], job.weights.get(name))
             if name in job.weights or name not in MODALITIES[job.variant.modalities]:
                 return base.to(self.device)
-            variant = Variant("attention", name, job.variant.audio, hidden=0)
+            variant = Variant("attention", name, job.variant.audio, hidden=0, sharpness=1.0)
             network = Network(variant, len(self.manifest.classes), {name: base.size}, {name: base})
         self._fit(network, self._of_proposals(variant), job.base_schedule, name)
         return base
 
     def _fit(
-        self, network: Network, examples: Callable[[Split], Examples], schedule: Schedule, stage: str, stamp: str = ""
+        self,
+        network: Network,
+        examples: Callable[[Split], Examples],
+        schedule: Schedule,
+        stage: str,
+        stamp: str = "",
+        *,
+        trained: bool = False,
     ) -> None:
         fit(
             network,
@@ -194,6 +200,7 @@ class Training:
             progress=self.progress,
             name=stage,
             stamp=self.stamp + stamp,
+            trained=trained,
         )
 
     def _of_features(self, audio: AudioNetwork, visual: VisualNetwork) -> Callable[[Split], Examples]:
@@ -213,7 +220,8 @@ class Training:
 
         def of(split: Split) -> Examples:
             clips = self.clips[split]
-            return Examples(self._truth(split), lambda index, rng: held(clips[index].key))
+            kind = Joined if split == "train" else Examples
+            return kind(self._truth(split), lambda index, rng: held(clips[index].key))
 
         return of
 
@@ -226,12 +234,7 @@ class Training:
             if split == "train":
                 mix = variant.modalities == "audio"
                 return Varied(self._truth(split), lambda index: raw(clips[index].key), self.job.share, mix=mix)
-            # To follow the training a part of each clip will do, if it is always the same.
-            part = Share(pictures=10, segments=20, components=20)
-            return Examples(
-                self._truth(split),
-                lambda index, rng: raw(clips[index].key).instances(part, np.random.default_rng(index)),
-            )
+            return watched(self._truth(split), lambda index: raw(clips[index].key))
 
         return of
 

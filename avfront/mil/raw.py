@@ -34,6 +34,9 @@ class Share:
     components: int = 8
 
 
+_WATCHED = Share(pictures=10, segments=20, components=20)
+
+
 class Raw:
     """Of the proposals of a clip what a variant takes, as small as can be: 0.5 MB for 1 s, half of it NCP.
 
@@ -116,6 +119,11 @@ class Varied(Examples):
             patches = variation.mixed(found["audio"].inputs[0], other["audio"].inputs[0], rng)
             found["audio"] = Instance((patches,), found["audio"].windows)
         return {name: _varied(instance, rng) for name, instance in found.items()}, torch.from_numpy(truth)
+
+
+def watched(truth: Truth, raw: Callable[[int], Raw]) -> Examples:
+    """Clips to follow the training by: of each a part, always the same."""
+    return Examples(truth, lambda index, rng: raw(index).instances(_WATCHED, np.random.default_rng(index)))
 
 
 def _varied(instance: Instance, rng: np.random.Generator) -> Instance:

@@ -28,7 +28,7 @@ from avfront.proposals import Proposals, Settings
 
 Array = npt.NDArray[np.float32]
 FILES = ("system.json", "weights.safetensors")
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from avfront.errors import AvfrontError
 from avfront.mil import journal, parallel
 from avfront.mil.network import Variant
 from avfront.mil.poolings import POOLINGS
-from avfront.mil.training import Schedule, evaluate, fit
+from avfront.mil.schedule import Schedule
+from avfront.mil.training import evaluate, fit
 
 QUICK = Schedule(steps=40, batch=6, interval=10, rate=1e-2)
 CPU = torch.device("cpu")
@@ -94,7 +95,8 @@ from pathlib import Path
 from dataclasses import replace
 from conftest import Made
 from avfront.mil.network import Variant
-from avfront.mil.training import Schedule, fit
+from avfront.mil.schedule import Schedule
+from avfront.mil.training import fit
 made = Made()
 fit(made.network(Variant()), made.examples(40, Variant(), seed=1), made.examples(20, Variant(), seed=2),
     {QUICK!r}, Path({str(tmp_path / "killed")!r}))
@@ -136,7 +138,8 @@ from pathlib import Path
 from conftest import Made
 from avfront.mil import parallel
 from avfront.mil.network import Variant
-from avfront.mil.training import Schedule, fit
+from avfront.mil.schedule import Schedule
+from avfront.mil.training import fit
 import torch
 with parallel.together():
     made = Made()
