@@ -52,7 +52,7 @@ def measure(folder: Path, seed: int, seeds: int, tuned: int, quick: bool) -> dic
     mixed = list(enhancement.scaled(world, "test", 1 if quick else 3))
     tuning = list(enhancement.scaled(world, "validation", 1 if quick else 2))
     baselines = kept(folder, "baselines", enhancement.baselines, world, mixed, seed)
-    by_seed, fine_tuned = [], []
+    by_seed, trained, fine_tuned = [], [], []
     for each in range(seed, seed + seeds):
         begin = time.perf_counter()
         systems = {name: world.train(name, variant, each) for name, variant in classification.SYSTEMS.items()}
@@ -71,10 +71,11 @@ def measure(folder: Path, seed: int, seeds: int, tuned: int, quick: bool) -> dic
             }
         )
         world.note("heads and tables of a seed", time.perf_counter() - begin)
-        if each < seed + tuned:
-            begin = time.perf_counter()
-            fine_tuned.append(kept(folder, f"tuned-{each}", classification.rows_of_tuned, world, systems, each))
-            world.note("fine-tuning of a seed", time.perf_counter() - begin)
+        trained.append(systems)
+    for each, systems in zip(range(seed, seed + tuned), trained, strict=False):
+        begin = time.perf_counter()
+        fine_tuned.append(kept(folder, f"tuned-{each}", classification.rows_of_tuned, world, systems, each))
+        world.note("fine-tuning of a seed", time.perf_counter() - begin)
     return tables.stamp(NAME, seed) | {
         "recipe": asdict(world.recipe),
         "classes": list(world.classes),
