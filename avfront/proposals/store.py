@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from avfront.errors import AvfrontError
-from avfront.media import extra
+from avfront.extras import extra
 from avfront.proposals.files import file_stamp, read_json, replaced, sweep, unwritable, write_json
 from avfront.proposals.found import Proposals, Settings
 

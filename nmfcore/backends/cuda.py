@@ -81,7 +81,8 @@ class Cuda(Backend):
             return
         places = [tuple(_place(a) for a in (half.V, half.Wt, half.H, half.weights)) for half in halves]
         tables = [half.table.tobytes() for half in halves]
-        key = (n, *places, *tables, halves[0].beta, halves[0].floor.tobytes(), exponent, self.precision)
+        dtype = halves[0].H.dtype.char  # an address may have been another type's before
+        key = (n, dtype, *places, *tables, halves[0].beta, halves[0].floor.tobytes(), exponent, self.precision)
         self.launcher.repeat(key, work, used)
 
     def divergence(self, half: Half) -> NDArray[np.float64]:
@@ -209,9 +210,16 @@ class Cuda(Backend):
         self._cheap("extrapolate", half.H)(len(items), 256, 0, items, problems, half.H, half.last, powers)
 
 
-@cache
 def backend(precision: str = "auto") -> Cuda:
     """The backend on the current GPU."""
+    import cupy
+
+    return _on(cupy.cuda.Device().id, precision)
+
+
+@cache
+def _on(_: int, precision: str) -> Cuda:
+    """One for each GPU: what it compiles and keeps in memory belongs to that one."""
     return Cuda(CupyLauncher(), precision)
 
 
