@@ -191,9 +191,9 @@ def caption(result: Result) -> str:
         (
             f"Mean ± standard deviation over {len(result['by_seed'])} seeds of the heads; one set, one pair of base",
             f"networks; of {len(result['fine_tuned'])} the base networks were trained on with the heads (fine-tuned).",
-            "Sharper: one stream with as sharp a soft maximum over proposals as the two streams' weights have; AV OS is",
-            "the paper's. CorLoc is of boxes by what they gather (avfront.localization.gathered), that of the best part",
-            "is of the best-scored box alone, as in the papers.",
+            "Sharper: one stream whose soft maximum over proposals is as sharp as the two streams' weights are; AV OS",
+            "is the paper's. CorLoc is of boxes by what they gather (avfront.localization.gathered); that of the best",
+            "part is of the best-scored box alone, as in the papers.",
             f"{count['train']} clips to learn from, {count['validation']} to tune thresholds on,",
             f"{count['test']} to test on. The papers' figures are of DCASE 2017 and Kinetics recordings, of networks",
             "learned from millions of others, ours of made clips and of small networks learned from the same few:",
