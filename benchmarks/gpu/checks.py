@@ -22,13 +22,14 @@ TESTS_S, SANITIZER_S = 420, 120  # what hangs is given up
 def check() -> dict[str, str]:
     """Each check with its outcome in a few words; one that fails keeps nothing else from being done."""
     workers = ["-n", str(min(os.cpu_count() or 1, 12))] if find_spec("xdist") else []
-    outcomes = {"pytest -m gpu": _outcome([*PYTEST, "-m", "gpu", *workers, "tests/nmfcore"], TESTS_S)}
+    commands = {"pytest -m gpu": ([*PYTEST, "-m", "gpu", *workers, "tests/nmfcore"], TESTS_S)}
     sanitizer = shutil.which("compute-sanitizer")
-    for tool in TOOLS:
-        command = [str(sanitizer), "--tool", tool, "--error-exitcode", "9", *PYTEST, *SANITIZED]
-        outcomes[tool] = _outcome(command, SANITIZER_S) if sanitizer else "compute-sanitizer is not installed"
-    for name, outcome in outcomes.items():
-        print(f"{name}: {outcome}", flush=True)
+    for tool in TOOLS if sanitizer else ():
+        commands[tool] = ([str(sanitizer), "--tool", tool, "--error-exitcode", "9", *PYTEST, *SANITIZED], SANITIZER_S)
+    outcomes = {} if sanitizer else dict.fromkeys(TOOLS, "compute-sanitizer is not installed")
+    for name, (command, seconds) in commands.items():
+        outcomes[name] = _outcome(command, seconds)
+        print(f"{name}: {outcomes[name]}", flush=True)
     return outcomes
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any
 
@@ -20,10 +21,13 @@ def prepare(forms: Iterable[Form]) -> None:
     """Bring forms into CuPy's cache on disk. What does not compile is told, and fails again where it is used."""
     unique = list({str(form): form for form in forms}.values())
     workers = min(os.cpu_count() or 1, len(unique), 16)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for (file, constants), problem in zip(unique, pool.map(_compile, unique), strict=True):
-            if problem:
-                print(f"{file} {dict(constants)} does not compile: {problem}", flush=True)
+    try:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            for (file, constants), problem in zip(unique, pool.map(_compile, unique), strict=True):
+                if problem:
+                    print(f"{file} {dict(constants)} does not compile: {problem}", flush=True)
+    except BrokenProcessPool as error:  # what is missing is compiled at its first use
+        print(f"compiling ahead ended early: {error}", flush=True)
 
 
 def _compile(form: Form) -> str:

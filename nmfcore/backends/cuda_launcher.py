@@ -114,11 +114,19 @@ def present() -> bool:
         return False
 
 
+def current_gpu() -> int:
+    """The number of the GPU in use."""
+    import cupy
+
+    number: int = cupy.cuda.Device().id
+    return number
+
+
 def device_name() -> str | None:
     """The GPU in use; None where there is none."""
     if not present():
         return None
     import cupy
 
-    name: str = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
+    name: str = cupy.cuda.runtime.getDeviceProperties(current_gpu())["name"].decode()
     return name
