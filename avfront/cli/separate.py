@@ -193,7 +193,7 @@ def separate(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Of regression: **ls** (default), **spls** or **joint**.",
+            help="Of regression: **timbre** (default), **ls**, **spls** or **joint**.",
             rich_help_panel=_MOTION,
         ),
     ] = None,

@@ -29,6 +29,7 @@ FRAME = 2048  # 93 ms, as the thesis has at 44.1 kHz
 CAPTURED, FILMED = 15.0, 10.0  # seconds
 SIZE = (640, 360)
 REGRESSION = {
+    "LS + timbre": ByMotion(estimator="timbre", restarts=1),
     "LS": ByMotion(estimator="ls", restarts=1),
     "spLS": ByMotion(estimator="spls", restarts=1),
     "JLS": ByMotion(estimator="joint", restarts=1),
@@ -41,8 +42,8 @@ COUPLED = {
 }
 METHODS = COUPLED | REGRESSION
 BY_VIDEO = (*REGRESSION, "Mel NMF")
-HARDER = ("LS", "Mel NMF")
-COMPARED = ("LS", "sMcNMF", "Mel NMF")
+HARDER = ("LS + timbre", "LS", "Mel NMF")
+COMPARED = ("LS + timbre", "sMcNMF", "Mel NMF")
 
 
 def sound_of(parts: Array) -> tuple[Sound, Array, Array]:
