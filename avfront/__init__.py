@@ -1,7 +1,7 @@
 """Separation of recordings: files in; one sound file per source, a report and a picture out.
 
 The command line is ``avfront`` (also ``python -m avfront``). From Python, build an
-:class:`avfront.pipeline.Job` and give it to :func:`avfront.pipeline.separate`. Every factorization is a call
+:class:`avfront.separation.Job` and give it to :func:`avfront.separation.separate`. Every factorization is a call
 of :mod:`nmfcore`.
 """
 

@@ -1,85 +1,17 @@
-"""What a job is given, what is known once its inputs were looked at, and what comes out of it."""
+"""What every job has: stages whose progress is told, and an outcome."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from avfront.audio import AudioInfo, Survey
-from avfront.examples import Examples
-from avfront.methods import Method, Separated
-from avfront.sources import Source
-
 REPORT = "report.json"
-MODEL = "model.safetensors"
 PICTURE = "spectrogram.png"
 
 # Called with the name of the current stage and the share of it that is done, 0…1.
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is to be separated, with what, and where the results go.
-
-    Attributes
-    ----------
-    mixture : Path
-        The recording; any format, rate and number of channels that libsndfile reads.
-    sources : tuple of Source
-        Names and example files, as :func:`avfront.sources.parse` gives them.
-    output : Path
-        Folder for ``<source>.wav``, ``report.json`` and ``spectrogram.png``.
-    method : str, optional
-        "spatial" or "gssm"; None chooses by the number of channels.
-    options : mapping
-        Settings of the method that depart from the papers'; None values count as not given.
-    save_model : bool
-        Keep the fitted model as ``model.safetensors``; of a recording in segments, that of the last one.
-    load_model : Path, optional
-        A kept model to begin from: its spatial covariances and learned patterns.
-    mic_distance : float, optional
-        Metres from one microphone to the next, on a line.
-    array : Path, optional
-        JSON file of microphone positions, see :func:`avfront.geometry.load`.
-    references : mapping of name to Path
-        True images of sources, where they are known: the result is scored against them.
-    seed : int
-        The same seed gives the same files.
-    device : str
-        "auto" or "cpu".
-    force : bool
-        Replace outputs that are already there.
-    picture : bool
-        Draw the spectrograms.
-    segment_seconds : float
-        Longer recordings are separated in segments of at most this length; 0 takes any recording as a whole.
-    example_seconds : float
-        Longer examples are used up to this length.
-    memory_gb : float, optional
-        Memory that the job may use; None is half of the machine's.
-    """
-
-    mixture: Path
-    sources: tuple[Source, ...]
-    output: Path
-    method: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    save_model: bool = False
-    load_model: Path | None = None
-    mic_distance: float | None = None
-    array: Path | None = None
-    references: Mapping[str, Path] = field(default_factory=dict)
-    seed: int = 0
-    device: str = "auto"
-    force: bool = False
-    picture: bool = True
-    segment_seconds: float = 60.0
-    example_seconds: float = 60.0
-    memory_gb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -107,37 +39,32 @@ class Outcome:
     warnings: list[str]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A job whose inputs exist and fit together, as far as headers tell."""
+class Stages:
+    """Seconds per stage, added up over segments; each begins with a report of progress."""
 
-    job: Job
-    info: AudioInfo
-    sources: tuple[Source, ...]  # with files, no folders
-    names: tuple[str, ...]  # of the outputs, the background last
-    method: str
-    options: dict[str, Any]
-    microphones: npt.NDArray[np.float64] | None  # (I, 3) metres
-    microphones_from: str
-    references: dict[str, AudioInfo]
+    def __init__(self, progress: Progress) -> None:
+        self.seconds: dict[str, float] = {}
+        self._begin = time.perf_counter()
+        self._stage = ""
+        self._progress = progress
 
-    def inputs(self) -> list[Path]:
-        """Every file that the job reads."""
-        files = [file for source in self.sources for file in source.files]
-        extra = [path for path in (self.job.array, self.job.load_model) if path is not None]
-        return [self.info.path, *files, *self.job.references.values(), *extra]
+    @contextlib.contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Time one stage."""
+        self._stage = name
+        if name not in self.seconds:
+            self._progress(name, 0.0)
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
+    def share(self, done: float) -> None:
+        """Report which share (0…1) of the current stage is done."""
+        self._progress(self._stage, min(done, 1.0))
 
-@dataclass(frozen=True)
-class Done:
-    """What came out of the stages, for the report."""
-
-    method: Method
-    survey: Survey
-    frame: int
-    examples: list[Examples]
-    spans: list[tuple[int, int]]
-    objective: list[list[float]]
-    energy: dict[str, float]  # of each source's image, and of "mixture"
-    separated: list[Separated]  # of each segment that is not silent, without its images
-    scores: dict[str, Any] | None
+    def timings(self) -> dict[str, float]:
+        """Seconds per stage, and ``"total"`` since the job began."""
+        total = time.perf_counter() - self._begin
+        return {name: round(seconds, 3) for name, seconds in (*self.seconds.items(), ("total", total))}

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from avfront import media
 from avfront.errors import AvfrontError
+from avfront.extras import extra
 from avfront.media import Frame, Image
 from avfront.motion.clusters import Clusters
 from avfront.motion.regions import Box
@@ -51,7 +52,7 @@ def spread(points: Any, size: tuple[int, int]) -> Masks:
     >>> int(spread(np.array([[50.0, 50.0]]), (100, 100)).sum()) in range(150, 260)
     True
     """
-    cv2 = media.extra("cv2")
+    cv2 = extra("cv2")
     mask = np.zeros((size[1], size[0]), np.uint8)
     for x, y in np.round(points).astype(int).tolist():
         cv2.circle(mask, (x, y), CELL, 1, -1)
@@ -67,7 +68,7 @@ def region(clusters: Clusters, which: int, frame: int) -> Masks:
 
 def localisation(finding: Finding, first: Image) -> Image:
     """The first frame with the way of each sounding cluster over it: brighter where it goes more often."""
-    cv2 = media.extra("cv2")
+    cv2 = extra("cv2")
     image = first.astype(np.float32) * 0.45
     scale = first.shape[1] / finding.clusters.tracks.size[0]
     tracks = finding.clusters.tracks
@@ -89,7 +90,7 @@ def localisation(finding: Finding, first: Image) -> Image:
 
 def write_picture(path: Path, image: Image) -> None:
     """Write a picture as PNG."""
-    done, data = media.extra("cv2").imencode(".png", image)
+    done, data = extra("cv2").imencode(".png", image)
     if not done:
         raise AvfrontError("the picture cannot be written", file=path, remedy="choose another folder with -o")
     path.write_bytes(data.tobytes())
@@ -121,7 +122,7 @@ def video(
 
 def _drawn(finding: Finding, frames: Iterable[Frame], levels: Mapping[str, Array], start: float) -> Iterator[Frame]:
     """The pictures with boxes, moving points and meters; levels are in steps of 20 ms."""
-    cv2 = media.extra("cv2")
+    cv2 = extra("cv2")
     points = finding.clusters.tracks
     owner = finding.clusters.labels[points.owner]
     order = np.argsort(points.frame, kind="stable")
@@ -165,7 +166,7 @@ def outline(
     image: Image, box: Box, name: str, colour: tuple[int, int, int], level: float | None = None, opacity: float = 1.0
 ) -> None:
     """Draw a box with its name into a picture, and, where `level` (0…1) is given, a meter; `opacity` is 0…1."""
-    cv2 = media.extra("cv2")
+    cv2 = extra("cv2")
     drawn = image if opacity == 1 else image.copy()
     x, y, right, bottom = (round(side) for side in (box.x, box.y, box.x + box.width, box.y + box.height))
     cv2.rectangle(drawn, (x, y), (right, bottom), colour, 1, cv2.LINE_AA)

@@ -25,7 +25,7 @@ img { max-width: 100% } audio { width: 22rem; max-width: 60vw } .note { color: #
 
 
 def write(folder: Path, path: Path, *, force: bool = False) -> Path:
-    """Write the page of what :func:`avfront.pipeline.separate` has left in a folder.
+    """Write the page of what :func:`avfront.separation.separate` has left in a folder.
 
     Sounds are embedded as MP3, pictures as PNG: the page needs no other file and no network.
 

@@ -17,7 +17,9 @@ from typing import Any
 
 from . import machine
 
-TIMED_S = 0.15  # iterations that last about this long are put between the short and the long fit
+# Between the short and the long fit there are iterations that last about this long, and at least so many times the
+# set-up: their difference is to stand above its noise.
+TIMED_S, TIMES_SETUP = 0.15, 4
 REST_S = 0.01  # lets the thread pools of the last contestant fall asleep
 
 
@@ -66,13 +68,16 @@ def plan(contestant: Contestant) -> Plan:
     """Warm the contestant up and choose how many iterations make a measurement that can be trusted."""
     contestant.run(1)
     one = clock(contestant.run, 1)
-    probe = min(contestant.longest - 1, contestant.step if one > TIMED_S else 8 * contestant.step)
-    # Set-up counts here, which makes the estimate safe: a difference of two noisy times could be nothing.
-    iteration = min(clock(contestant.run, 1 + probe) for _ in range(2)) / (1 + probe)
-    wanted = math.ceil(TIMED_S / iteration / contestant.step) * contestant.step
-    if wanted > probe:  # fast enough for a better estimate at no cost
-        iteration = clock(contestant.run, 1 + wanted) / (1 + wanted)
-        wanted = math.ceil(TIMED_S / iteration / contestant.step) * contestant.step
+    count = contestant.step if one > TIMED_S else 8 * contestant.step
+    for _ in range(3):
+        count = min(count, contestant.longest - 1)
+        # A difference of two noisy times could be nothing: an iteration takes at least a hundredth of a short fit.
+        iteration = max((clock(contestant.run, 1 + count) - one) / count, one / 100)
+        lasting = max(TIMED_S, TIMES_SETUP * (one - iteration))
+        wanted = math.ceil(lasting / iteration / contestant.step) * contestant.step
+        if wanted <= count:
+            break
+        count = wanted
     extra = min(wanted, contestant.longest - 1)
     return Plan(contestant, extra, math.ceil(wanted / extra))
 

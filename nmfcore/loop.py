@@ -55,6 +55,13 @@ class Loop:
 
     def run(self) -> None:
         """Iterate until every problem has stopped."""
+        if self.options.descends and self.busy:
+            with self.engine.while_descending(self._halves()[0]):
+                self._run()
+        else:
+            self._run()
+
+    def _run(self) -> None:
         options = self.options
         watch = self.rule is not None or options.callback is not None or self.speed is not None
         if watch:

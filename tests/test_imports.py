@@ -1,4 +1,4 @@
-"""Who imports whom: cli → pipeline → stages → nmfcore's public names; models → solve → backends."""
+"""Who imports whom: cli → jobs → stages → nmfcore's public names; models → solve → backends."""
 
 import ast
 import subprocess
@@ -29,16 +29,13 @@ NMFCORE = (
 AVFRONT = (
     ("errors",),
     ("*",),
-    ("pipeline",),
-    ("motion_sound",),
-    ("motion_report",),
-    ("batch", "enhancement", "localization", "motion_job"),
+    ("enhancement", "localization", "motion_job", "separation"),
     ("demos",),
     ("cli",),
     ("",),
     ("__main__",),
 )
-PEERS = {("penalties", "init"), ("spatial", "models"), ("_info", ""), ("motion_report", "motion_job")}
+PEERS = {("penalties", "init"), ("spatial", "models"), ("_info", "")}
 
 # Beyond the standard library and NumPy, nmfcore's modules may import only this.
 NMFCORE_THIRD_PARTY = {

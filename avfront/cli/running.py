@@ -39,7 +39,7 @@ def failing_well(debug: bool, **needs: str) -> Iterator[None]:
     _die_like_interrupted()
     try:
         if needs:
-            from avfront.media import extra
+            from avfront.extras import extra
 
             for module, part in needs.items():
                 extra(module, part)

@@ -30,7 +30,7 @@ def run_demo(output: Path, *, seed: int, force: bool, progress: Progress) -> Out
     force : bool
         Replace files that are there already.
     progress : callable
-        As for :func:`avfront.pipeline.separate`.
+        As for :func:`avfront.separation.separate`.
 
     Raises
     ------

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from avfront import audio, synth
 from avfront.errors import AvfrontError
-from avfront.job import PICTURE, REPORT, Job, Outcome, Progress
+from avfront.job import PICTURE, REPORT, Outcome, Progress
 from avfront.outputs import Outputs
-from avfront.pipeline import separate
+from avfront.separation import Job, separate
 from avfront.sources import Source
 
 RATE = 16000
@@ -44,7 +44,7 @@ def run_demo(output: Path, *, seed: int, force: bool, progress: Progress) -> Out
     force : bool
         Replace files that are there already.
     progress : callable
-        As for :func:`avfront.pipeline.separate`.
+        As for :func:`avfront.separation.separate`.
 
     Raises
     ------

@@ -8,10 +8,9 @@ import numpy as np
 
 from avfront import audio, report
 from avfront.enhancement.components import Rule, enhance
-from avfront.job import PICTURE, REPORT, Outcome, Progress
+from avfront.job import PICTURE, REPORT, Outcome, Progress, Stages
 from avfront.mil.examined import Examined, examine, file_name
 from avfront.outputs import Outputs
-from avfront.pipeline import Stages
 from avfront.proposals.log_mel import RATE
 
 MIXTURE, REST = "mixture", "rest"

@@ -3,7 +3,7 @@
 Needs torch: ``pip install 'nmfcore[mil]'``.
 """
 
-from avfront.media import extra
+from avfront.extras import extra
 
 extra("torch", "mil")
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avfront import media, overlay
+from avfront.extras import extra
 from avfront.localization.places import Localized
 from avfront.media import Frame, Image, Samples
 from avfront.motion.regions import Box
@@ -123,7 +124,7 @@ def _heat_over(one: Localized, seconds: float) -> npt.NDArray[np.float64]:
 
 def _below(image: Image, heats: Sequence[Any], found: Sequence[Localized], now: float) -> Image:
     """The picture with a strip for each class below it, and a line where the time is (0…1)."""
-    cv2 = media.extra("cv2")
+    cv2 = extra("cv2")
     width = image.shape[1]
     strips = []
     for heat, one in zip(heats, found, strict=True):

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from avfront import media, report
-from avfront.job import REPORT, Outcome, Progress
+from avfront.job import REPORT, Outcome, Progress, Stages
 from avfront.localization import drawing
 from avfront.localization.places import Localized, localize
 from avfront.media import Frame
 from avfront.mil.examined import examine
 from avfront.outputs import Outputs
-from avfront.pipeline import Stages
 
 OVERLAY, MAP = "overlay.mp4", "localization.png"
 _SHOWN = 960  # pixels of the longer side of the video, at most

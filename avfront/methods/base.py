@@ -102,3 +102,20 @@ def usage_by_example(dictionary: "Dictionary | None", H: Array | None) -> dict[s
     if dictionary is None or H is None:
         return {}
     return {name: np.stack([H[block].sum(axis=0) for block in blocks]) for name, blocks in dictionary.blocks.items()}
+
+
+def frame_length(seconds: float, rate: int) -> int:
+    """Samples per frame: at least `seconds`, even, and quick to transform (no prime factor beyond 5).
+
+    >>> frame_length(0.064, 16000), frame_length(0.064, 44100)
+    (1024, 2880)
+    """
+    length = max(2 * round(seconds * rate / 2), 2)
+    while True:
+        rest = length
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return length
+        length += 2

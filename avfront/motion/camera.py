@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from avfront.media import extra
+from avfront.extras import extra
 
 Array = npt.NDArray[np.float64]
 

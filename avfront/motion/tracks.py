@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from avfront.media import Frame, Image, extra
+from avfront.extras import extra
+from avfront.media import Frame, Image
 from avfront.motion import camera
 
 Array = npt.NDArray[np.float64]

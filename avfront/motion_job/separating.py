@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from avfront import audio, media, memory, overlay, report
 from avfront.errors import AvfrontError
-from avfront.job import PICTURE, REPORT, Outcome, Progress
+from avfront.job import PICTURE, REPORT, Outcome, Progress, Stages
 from avfront.media import MediaInfo
 from avfront.methods import motion as methods
 from avfront.methods.motion import ByMotion, Heard, Motions
@@ -20,7 +20,6 @@ from avfront.motion.regions import Box
 from avfront.motion_job.report import describe
 from avfront.motion_job.sound import Sound, read, score
 from avfront.outputs import Outputs
-from avfront.pipeline import Stages
 
 Array = npt.NDArray[Any]
 
@@ -56,7 +55,7 @@ class MotionJob:
     references : mapping of name to Path
         True sounds, to score against.
     seed, device, force
-        As for :class:`avfront.job.Job`.
+        As for :class:`avfront.separation.Job`.
     picture : bool
         Draw the pictures.
     video : bool

@@ -12,9 +12,9 @@ from avfront import audio, media
 from avfront.audio import Samples
 from avfront.errors import AvfrontError
 from avfront.media import MediaInfo
+from avfront.methods.base import frame_length
 from avfront.methods.motion import FRAME_SECONDS, OVERLAP
 from avfront.motion import timing
-from avfront.pipeline import frame_length
 
 Array = npt.NDArray[Any]
 

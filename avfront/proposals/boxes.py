@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from avfront.errors import AvfrontError
-from avfront.media import extra
+from avfront.extras import extra
 from avfront.proposals.found import Array, Indices, Pictures, Settings
 
 _BLUR = 2.0  # pixels, before differences are taken: texture is no edge

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from avfront.errors import AvfrontError
-from avfront.media import extra
+from avfront.extras import extra
 from avfront.proposals.found import Proposals, Settings
 
 _SUFFIX = ".zarr.zip"

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from avfront.media import Image, extra
+from avfront.extras import extra
+from avfront.media import Image
 
 Array = npt.NDArray[np.float64]
 

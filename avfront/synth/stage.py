@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from avfront.media import Frame, Image, extra
+from avfront.extras import extra
+from avfront.media import Frame, Image
 from avfront.motion.regions import Box
 from avfront.synth.bowing import Bowing
 from avfront.synth.drawing import Strip, cut, drift, lay, texture

@@ -17,18 +17,26 @@ def draw(results: list[Result]) -> None:
     shown = kind(results, "growth")
     if not shown:
         return
-    figure, grid = plt.subplots(1, len(shown), figsize=(3 * len(shown), 3.2), layout="constrained", squeeze=False)
+    shown.sort(key=lambda result: result["what"], reverse=True)  # NMF's sizes, then EM's
+    columns = 3
+    rows = -(-len(shown) // columns)
+    figure, grid = plt.subplots(rows, columns, figsize=(9, 2.8 * rows), layout="constrained", squeeze=False)
     handles = {}
-    for axes, result in zip(grid[0], shown, strict=True):
+    for axes, result in zip(grid.flat, shown, strict=False):
+        sizes = [point["size"] for point in result["points"]]
         for name in result["points"][0]["seconds"]:
-            sizes = [point["size"] for point in result["points"]]
             values = [1e3 * point["seconds"][name] for point in result["points"]]
             colour = PEERS.get(name, OURS)
             (handles[name],) = axes.plot(sizes, values, "o-", ms=3, color=colour)
         axes.set(xscale="log", yscale="log", xlabel=result["axis"])
+        axes.set_xticks(sizes, [str(size) for size in sizes], size=7)
+        axes.minorticks_off()
         axes.set_title(result["what"], size=8)
         axes.spines[["top", "right"]].set_visible(False)
-    grid[0][0].set_ylabel("ms per iteration")
+    for row in grid:
+        row[0].set_ylabel("ms per iteration")
+    for axes in grid.flat[len(shown) :]:
+        axes.axis("off")
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles), fontsize=8)
     figure.savefig(IMAGES / "growth.png", dpi=130)
     plt.close(figure)

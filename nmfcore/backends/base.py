@@ -5,6 +5,7 @@ Buffers are flat and C-contiguous, and a table says where each problem lies: :mo
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,10 @@ class FactorUpdates(ABC):
         """WᵀV (K, N) of each problem."""
         return [wt @ v for v, wt, _ in half.views()]
 
+    def while_descending(self, half: Half) -> AbstractContextManager[None]:
+        """What holds while coordinate descent goes on: a place to keep pools of threads out of each other's way."""
+        return nullcontext()
+
     def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
         """Move the rows of one H (K, N), in place and in that order, each to its minimum with the others as they are.
 
@@ -116,6 +121,10 @@ class Around(FactorUpdates):
 
     def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
         self.engine.scale(table, H, neg, pos, exponent)
+
+    def while_descending(self, half: Half) -> AbstractContextManager[None]:
+        held: AbstractContextManager[None] = self.engine.while_descending(half)
+        return held
 
     def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
         return float(self.engine.coordinate_sweep(H, gram, cross, inverse, order))

@@ -1,6 +1,7 @@
 """The compiled kernels (nmfcore/native, C++): the whole update of a factor in one pass over V."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from nmfcore import _native
 from nmfcore.backends import composed
 from nmfcore.backends.base import Backend, Covariances
-from nmfcore.layout import Array, Half, K, Table
+from nmfcore.layout import H_AT, Array, Half, K, N, Table, view
+from nmfcore.threads import blas_in_one_thread
 
 BLAS_RANK = 256  # above this many components the (K, K) product of β = 2 is worth sharing among threads
 
@@ -46,6 +48,15 @@ class Native(Backend):
             super().sweeps(n, halves, exponent, momentum)
         else:
             _native.sweeps(n, list(halves), exponent, momentum)
+
+    def cross_products(self, half: Half) -> list[Array]:
+        if _better_by_blas(half):
+            return super().cross_products(half)
+        neg, _ = self.split_gradient(half)  # BLAS is slow at products as thin as these
+        return [view(neg, row[H_AT], row[K], row[N]) for row in half.table.tolist()]
+
+    def while_descending(self, half: Half) -> AbstractContextManager[None]:
+        return nullcontext() if _better_by_blas(half) else blas_in_one_thread()
 
     def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
         return float(_native.coordinate_sweep(H, gram, cross, inverse, order))

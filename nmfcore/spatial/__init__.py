@@ -10,9 +10,10 @@ from nmfcore.spatial.clustering import clustered
 from nmfcore.spatial.consensus import consensus
 from nmfcore.spatial.covariances import diffuse, direct_diffuse, from_images, from_weights, regularized
 from nmfcore.spatial.directions import direction_of_arrival, spatial_spectrum
-from nmfcore.spatial.em import LocalGaussianModel, fit
+from nmfcore.spatial.em import fit
 from nmfcore.spatial.filtering import wiener
 from nmfcore.spatial.many import fit_many
+from nmfcore.spatial.model import LocalGaussianModel
 from nmfcore.spatial.starts import Start
 from nmfcore.spatial.storage import load, save
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nmfcore.spatial.em import LocalGaussianModel
+from nmfcore.spatial.model import LocalGaussianModel
 
 
 def consensus(models: Sequence[LocalGaussianModel]) -> LocalGaussianModel:

@@ -62,3 +62,21 @@ def as_mixture(X: ArrayLike) -> NDArray[Any]:
     if not np.isfinite(X.real).all() or not np.isfinite(X.imag).all():
         raise ValueError("X contains NaN or infinity; remove those samples before the transform.")
     return X
+
+
+def unit_power(X: NDArray[Any]) -> tuple[NDArray[Any], float]:
+    """A mixture scaled to a mean power of 1, and the power that it had.
+
+    Raises:
+        ValueError: if it is silent, or so faint or loud that its power leaves the range of float32.
+
+    >>> X, level = unit_power(np.full((1, 2, 3), 2j))
+    >>> X[0, 0, 0].item(), level
+    (1j, 4.0)
+    """
+    level = float(np.mean(np.abs(X) ** 2, dtype=np.float64))
+    if level == 0:
+        raise ValueError("X is silent (all zeros); there is nothing to separate.")
+    if level < 1e-36 or level > 1e36:
+        raise ValueError(f"X has a mean power of {level:g}; scale the signal to an ordinary level first.")
+    return X / X.real.dtype.type(np.sqrt(level)), level

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfcore.backends import Backend
-from nmfcore.layout import namespace
+from nmfcore.layout import namespace, placed
 from nmfcore.spatial.covariances import loaded, unit_trace
 
 Array = NDArray[Any]
@@ -21,7 +21,7 @@ class FullRank:
         R: initial covariances (J, F, I, I).
         anchor: covariances that R is drawn to.
         psi: locally averaged covariance of the mixture as planes, or None.
-        drawn: (J, 1, 1, 1), how far.
+        evidence: (J,) frames for which they count: as if they had been seen in so many.
         regularization: share of the identity in R.
         update: ``"em"``, or ``"mm"``, majorisation–minimisation (Sawada et al. 2013) for fixed v: a Riccati equation
             R P R = R₀ Q R₀ per source and bin, twice the work and fewer iterations.
@@ -34,13 +34,15 @@ class FullRank:
         R: NDArray[np.complex128],
         anchor: NDArray[np.complex128],
         psi: Array | None,
-        drawn: NDArray[np.float64],
+        evidence: NDArray[np.float64],
         regularization: float,
         update: str,
     ) -> None:
         self.engine, self.X, self.psi = engine, X, psi
         self.R = namespace(R).ascontiguousarray(R)  # an earlier fit may come in another order
-        self.anchor, self.drawn, self.regularization = anchor, drawn, regularization
+        share = np.where(np.isinf(evidence), 1.0, 1 / (1 + X.shape[-1] / np.maximum(evidence, 1e-12)))
+        self.drawn = placed(share, namespace(R))[:, None, None, None]
+        self.anchor, self.regularization = anchor, regularization
         self.update = update
         self.reach = 1.0  # length of a step by "mm", see :class:`nmfcore.spatial.relaxation.Relaxation`
         self.noise = 0.0  # power of white noise at the microphones, beside the sources

@@ -5,7 +5,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from nmfcore.spatial.em import LocalGaussianModel, fit
+from nmfcore.spatial.em import fit
+from nmfcore.spatial.model import LocalGaussianModel
 
 
 def fit_many(mixtures: Iterable[ArrayLike], *, follow: bool = False, **options: Any) -> Iterator[LocalGaussianModel]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmfcore.spatial.full import FullRank
-from nmfcore.spatial.variance import Joint, LikelihoodNMF
+from nmfcore.spatial.variances import Climbing
 
 Array = NDArray[Any]
 LONGEST = 1.9  # near an optimum, steps of up to twice the length still converge
@@ -26,7 +26,7 @@ class Relaxation:
         spatial: covariances, by ``"mm"``.
     """
 
-    def __init__(self, model: Joint | LikelihoodNMF, spatial: FullRank) -> None:
+    def __init__(self, model: Climbing, spatial: FullRank) -> None:
         self.model, self.spatial = model, spatial
         self.value, self.count = -np.inf, 0
         self.kept: tuple[Array, ...] = ()

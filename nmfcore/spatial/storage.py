@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nmfcore.spatial.em import LocalGaussianModel
+from nmfcore.spatial.model import LocalGaussianModel
 
 FORMAT = "nmfcore.spatial/1"
 ARRAYS = ("v", "R", "W", "H", "gain")

@@ -6,7 +6,7 @@ import pytest
 from nmfcore import spatial
 from nmfcore.models import Dictionary
 from nmfcore.spatial.diagonal import Diagonal, jointly_diagonal
-from nmfcore.spatial.em import MODELS
+from nmfcore.spatial.variances import MODELS
 
 
 def diagonalisable(sources: int, channels: int, bins: int, seed: int = 0) -> np.ndarray:

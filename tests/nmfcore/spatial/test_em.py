@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nmfcore import spatial
 from nmfcore.models import Dictionary, gssm_separate
-from nmfcore.spatial.em import MODELS
+from nmfcore.spatial.variances import MODELS
 
 Array = NDArray[Any]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nmfcore.models import Dictionary
-from nmfcore.spatial.variance import Separation, Sparsity
+from nmfcore.spatial.variances import Separation, Sparsity
 
 VOICE, HISS = np.array([[8.0, 4, 1, 1, 1, 1], [1, 1, 1, 1, 1.5, 9]])
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from avfront.errors import AvfrontError
-from avfront.job import Job, Outcome, Progress
-from avfront.pipeline import Learned, separate
+from avfront.job import Outcome, Progress
+from avfront.separation.job import Job
+from avfront.separation.learning import Learned
+from avfront.separation.pipeline import separate
 
 
 def run(
@@ -24,7 +26,7 @@ def run(
     mixtures : sequence of Path
         At least one.
     progress : callable
-        As for :func:`avfront.pipeline.separate`.
+        As for :func:`avfront.separation.separate`.
 
     Returns
     -------

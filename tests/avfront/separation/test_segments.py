@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avfront.segments import crossfade, cut, plan
+from avfront.separation.segments import crossfade, cut, plan
 
 
 @st.composite

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from avfront import audio, examples, geometry, memory, segments
+from avfront import audio, geometry, memory
 from avfront.audio import AudioInfo
 from avfront.errors import AvfrontError
-from avfront.job import Job, Plan
 from avfront.methods import Method, make
+from avfront.separation import examples, segments
+from avfront.separation.job import Job, Plan
 from avfront.sources import BACKGROUND, Source, find
 
 # Free patterns (El Badawy et al. 2017) that stand for the rest of the mixture beside a single source.
