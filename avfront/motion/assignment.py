@@ -1,5 +1,6 @@
 """Which object each component of the sound belongs to: all decided at once, by motion and by timbre."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -27,9 +28,9 @@ def assign(W: Array, H: Array, M: Array, rate: float, seed: int) -> Integers:
         Σ_k log π_k(z_k) − B/2 Σ_j log ‖m_j − Σ_{k: z_k = j} a_k h_k‖² − 3K/2 log Σ_k e_k ‖f_k − f̄(z_k)‖²,
 
     the likelihood of motions and of mel spectra f (mean f̄ of an object, level e of a component) under Gaussian errors
-    of unknown size, with a prior π: the share of each object in the component's weights, the mean over regressions on
-    resampled pieces of time (Künsch's block bootstrap, 1989). B is how many pieces there are. The search goes from the
-    largest shares on, changes one component at a time, and ends in a local maximum.
+    of unknown size, with a prior π: the share of each object in the component's weights, as the mean over regressions
+    on resampled pieces of time (block bootstrap, Carlstein 1986). B is how many pieces there are. The search begins at
+    the largest shares, changes one component at a time, and ends in a local maximum.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def _unit(rows: Array) -> Array:
     return rows / np.where(norm > 0, norm, 1)
 
 
-def _climb(labels: Integers, order: Integers, objects: int, probability: Any) -> Integers:
+def _climb(labels: Integers, order: Integers, objects: int, probability: Callable[[Integers], float]) -> Integers:
     """Change one label after the other while the probability grows."""
     best = probability(labels)
     for _ in range(_SWEEPS):
@@ -107,19 +108,19 @@ def _shares(H: Array, M: Array, seed: int) -> Array:
     total = np.zeros((len(H), len(M)))
     for _ in range(_RESAMPLED):
         frames = np.concatenate([pieces[i] for i in rng.integers(len(pieces), size=len(pieces))])
-        weights = np.stack([nnls(H[:, frames].T, m[frames])[0] for m in M], axis=1)
+        R, targets = _condensed(H[:, frames], M[:, frames])
+        weights = np.stack([nnls(R, target)[0] for target in targets], axis=1)
         whole = weights.sum(axis=1, keepdims=True)
         total += np.where(whole > 0, weights / np.where(whole > 0, whole, 1), 1 / len(M))
     return np.maximum(total / _RESAMPLED, _LEAST)
 
 
-def _unexplained(H: Array, M: Array) -> Any:
+def _unexplained(H: Array, M: Array) -> Callable[[int, tuple[int, ...]], float]:
     """Function (object, its components) → energy of its motion that they leave, by least squares with a ≥ 0."""
     from scipy.optimize import nnls
 
-    Q, R = np.linalg.qr(H.T)
-    targets = M @ Q  # (J, K)
-    outside = 1 - np.square(targets).sum(axis=1)
+    R, targets = _condensed(H, M)
+    outside = np.square(M).sum(axis=1) - np.square(targets).sum(axis=1)
 
     @cache
     def energy(j: int, components: tuple[int, ...]) -> float:
@@ -129,8 +130,15 @@ def _unexplained(H: Array, M: Array) -> Any:
     return energy
 
 
+def _condensed(H: Array, M: Array) -> tuple[Array, Array]:
+    """R and t (J, …), so that ‖R a − t_j‖² is ‖Hᵀ a − m_j‖² but for a constant: few rows in place of many frames."""
+    Q, R = np.linalg.qr(H.T)
+    return R, M @ Q
+
+
 def _spread(spectra: Array, loudness: Array, own: Array) -> float:
     """Weighted squared distance of mel spectra (K, bands) from the mean of their object."""
     weights = own * loudness  # (J, K)
-    means = weights @ spectra / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
+    weights = weights[weights.any(axis=1)]
+    means = weights @ spectra / weights.sum(axis=1, keepdims=True)
     return float(sum(w @ np.square(spectra - mean).sum(axis=1) for w, mean in zip(weights, means, strict=True)))

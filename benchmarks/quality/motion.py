@@ -74,7 +74,7 @@ def measure(seed: int, seeds: int, quick: bool, jobs: int) -> dict[str, Any]:
         first = next(one for one in todo.values() if isinstance(one, players.Cast))
         if "end to end" not in progress.done:
             progress.add("end to end", [ensembles.end_to_end(first, seed)])
-        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
         with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
             waiting = {
                 pool.submit(rows, one, seed, seeds, quick): name
@@ -153,9 +153,8 @@ def caption(result: dict[str, Any]) -> str:
         "points. IoU: of that cluster's region and the arm's, over the frames; the best cluster of each player has",
         f"{np.mean([row['best_iou'] for row in films]):.2f} on average.",
         *(f"The picture that is 120 ms late is taken for {1000 * np.mean(late):.0f} ms late." for _ in late[:1]),
-        f"Following and clustering a film takes {np.mean([row['seconds'] for row in films]):.1f} s, the whole command",
-        f"line {whole['seconds']:.1f} s ({whole['cpu_seconds']:.1f} s of one core) and {whole['peak_mb']:.0f} MB",
-        f"({whole['video']}; other programs ran on the machine).",
+        f"A film takes the command line {whole['seconds']:.1f} s ({whole['cpu_seconds']:.1f} s of one core) and",
+        f"{whole['peak_mb']:.0f} MB ({whole['video']}).",
         "The thesis's figures are of other recordings.",
         f"Its orderings here: {'; '.join(orderings(result))}.",
         *(f"Not measured this time: {', '.join(result['missing'])}." for _ in result["missing"][:1]),
