@@ -1,6 +1,7 @@
 """Separation by what moves: components of the sound go to the object whose motion explains them.
 
-Parekh (2019), chapters 3 and 4, and the methods that they are compared with. Each is one call of nmfcore.
+Parekh (2019), chapters 3 and 4, and the methods that they are compared with. Each is one call of nmfcore; by default,
+timbre has a say in which object a component goes to.
 """
 
 from collections.abc import Callable
