@@ -53,6 +53,21 @@ def versions() -> dict[str, str]:
     return found
 
 
+def blas() -> str | None:
+    """NumPy's library of matrix products, and the processor that it takes its kernels for; None where it is silent."""
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    home = Path(np.__file__).parent.parent
+    for pool in threadpool_info():
+        if pool["user_api"] == "blas" and Path(pool["filepath"]).parent in (
+            home / "numpy.libs",
+            home / "numpy/.dylibs",
+        ):
+            return f"{pool['internal_api']} {pool['version']}, {pool.get('architecture')} kernels"
+    return None
+
+
 def kernel_sha256() -> str:
     """A hash of the kernels' sources, so that a result can be told from one of older kernels."""
     total = hashlib.sha256()
@@ -73,6 +88,7 @@ def describe() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": versions(),
+        "blas": blas(),
     }
 
 

@@ -23,7 +23,7 @@ AXES: dict[str, tuple[str, list[int], Callable[[int], Workload]]] = {
     "f": ("bins F", [65, 129, 257, 513, 1025, 2049, 4097], lambda size: clip(f=size)),
     "n": ("frames N", [40, 80, 160, 313, 626, 1252, 2504, 5008], lambda size: clip(n=size)),
     "k": ("components K", [2, 5, 10, 20, 40, 80, 160, 320, 640], lambda size: clip(k=size)),
-    "b": ("clips in the batch", [1, 4, 16, 64, 256], lambda size: clip(count=size)),
+    "b": ("clips in the batch", [1, 4, 16, 64, 256, 1024], lambda size: clip(count=size)),
 }
 
 

@@ -48,6 +48,8 @@ def where(results: Sequence[Result]) -> str:
             versions.setdefault(name, []).append(value)
     shown = ("numpy", "scikit-learn", "torch", "torchnmf", "ssspy", "pyroomacoustics")
     peers = ", ".join(f"{name} {span(versions[name])}" for name in shown if name in versions)
+    blas = sorted({r["machine"]["blas"] for r in results if r["machine"].get("blas")})
+    peers += "".join(f"; NumPy's products by {name}" for name in blas)
     sentence = f"{'; '.join(machines)}; {span([r['date'] for r in results])}; {peers}."
     if len({r["kernel_sha256"] for r in results}) > 1:
         sentence += " These results are not all of the same kernels."

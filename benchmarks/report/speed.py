@@ -32,9 +32,9 @@ def section(results: list[Result]) -> str:
         parts.append(
             "Peers: how many times as long they take, the median over rounds that interleave all of them in "
             "one run with the same matrices, threads and starting point. Of sgemm: rate of the matrix "
-            "products against NumPy's float32 matrix product measured in the same run, which on some processors "
-            "(AVX-512 of AMD) is far from what the machine can do. Error: of the "
-            "factors after one iteration against float64, nmfcore / scikit-learn."
+            "products against NumPy's float32 matrix product measured in the same run; above 100% where NumPy's "
+            "library has no kernels for the processor and takes those of an older one. Error: of the factors "
+            "after one iteration against float64, nmfcore / scikit-learn."
         )
         parts.append("![Peers' time over nmfcore's, by workload](docs/img/speed.png)")
         parts.append("![Fraction of the machine's matrix product rate, by workload](docs/img/ceiling.png)")
