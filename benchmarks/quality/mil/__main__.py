@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ def measure(folder: Path, seed: int, seeds: int, tuned: int, quick: bool) -> dic
     """All rows."""
     import torch
 
+    from avfront.mil.job import BASE
+
     from . import classification, enhancement
     from .world import World
 
@@ -48,6 +50,7 @@ def measure(folder: Path, seed: int, seeds: int, tuned: int, quick: bool) -> dic
         recordings.folder(),
         SMALL if quick else Recipe(),
         lambda text: print(text, file=sys.stderr, flush=True),
+        replace(BASE, steps=40, interval=20) if quick else BASE,
     )
     mixed = list(enhancement.scaled(world, "test", 1 if quick else 3))
     tuning = list(enhancement.scaled(world, "validation", 1 if quick else 2))

@@ -39,7 +39,6 @@ from .mixtures import atomic
 
 Array = NDArray[Any]
 HEADS = Schedule(steps=600, batch=24, rate=1e-3, interval=25, patience=8)
-FURTHER = replace(BASE, steps=150, rate=BASE.rate / 10)  # with the base networks, as `avfront train --finetune`
 
 
 class World:
@@ -55,10 +54,14 @@ class World:
         Of the set.
     say : function
         Told what is being done.
+    base : Schedule
+        Of the base networks.
     """
 
-    def __init__(self, folder: Path, recordings: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
-        self.folder, self.recipe = folder, recipe
+    def __init__(
+        self, folder: Path, recordings: Path, recipe: Recipe, say: Callable[[str], None], base: Schedule = BASE
+    ) -> None:
+        self.folder, self.recipe, self._base = folder, recipe, base
         self._place = folder / "seconds.json"
         self.seconds: dict[str, float] = {}
         if self._place.exists():
@@ -80,7 +83,7 @@ class World:
         propose(self.manifest.clips, self.store)
         done("proposals")
         self.classes = self.manifest.classes
-        job = TrainingJob(manifest, home, device="cpu")
+        job = TrainingJob(manifest, home, base_schedule=base, device="cpu")
         system = System.load(home) if (home / FILES[0]).exists() else train(job).system
         self.bases = {"audio": system.audio, "visual": system.visual}
         done("training of the small system")
@@ -131,12 +134,14 @@ class World:
         raw = Memory(lambda key: Raw(self.store.read(key), variant), lambda one: one.nbytes, 4e9)
         train, validation = (self._clips(split) for split in ("train", "validation"))
         bases = {"audio": tuned.audio, "visual": tuned.visual}
+        # A quarter of the steps, as slow as those of `avfront train --finetune`.
+        further = replace(self._base, steps=self._base.steps // 4, rate=self._base.rate / 10, seed=seed)
         with tuned.network.upon(bases):
             fit(
                 tuned.network,
                 Varied(self.truth(train), lambda index: raw(train[index].key), Share(), mix=False),
                 watched(self.truth(validation), lambda index: raw(validation[index].key)),
-                replace(FURTHER, seed=seed),
+                further,
                 self.folder / "heads" / f"{name}, fine-tuned-{seed}",
                 stamp=fingerprint(tuned.network),
                 trained=True,
