@@ -18,7 +18,19 @@ ALLOWED = {("spatial.cu", 6): 8, ("spatial.cu", 8): 600}
 def compiled(file: str, constants: dict[str, object], arch: str) -> tuple[str, int]:
     """What was compiled, and the bytes that it spills."""
     defines = [f"-D{key}={value}" for key, value in constants.items()]
-    command = ["nvcc", "-std=c++17", "-O3", f"-arch={arch}", "-Xptxas", "-v", "-cubin", "-o", "/dev/null", *defines]
+    command = [
+        "nvcc",
+        "-std=c++17",
+        "-O3",
+        "-ftz=true",
+        f"-arch={arch}",
+        "-Xptxas",
+        "-v",
+        "-cubin",
+        "-o",
+        "/dev/null",
+        *defines,
+    ]
     done = subprocess.run([*command, str(FOLDER / file)], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{file} {' '.join(defines)}\n{done.stderr}")

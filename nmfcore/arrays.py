@@ -37,7 +37,8 @@ def unwrap(value: Any) -> tuple[Any, Kind | None]:
     What is no array at all (a number, a sparse matrix, a nested list) comes back as it is, with None.
 
     Raises:
-        ValueError: a torch tensor of a type that NumPy lacks (bfloat16), or on a device other than CPU and CUDA.
+        ValueError: a torch tensor of a type that NumPy lacks (bfloat16), or on a device other than CPU and CUDA; an
+            array on another GPU than the current one.
         ImportError: data on a GPU, without CuPy.
 
     >>> unwrap(np.ones(2))
@@ -59,14 +60,14 @@ def unwrap(value: Any) -> tuple[Any, Kind | None]:
             raise ValueError(
                 f"a torch tensor on device {str(value.device)!r} cannot be used; move it with .cpu() first."
             )
-        return _cupy().from_dlpack(value), kind
+        return _on_current_gpu(_cupy().from_dlpack(value)), kind
     cupy = sys.modules.get("cupy")
     if cupy is not None and isinstance(value, cupy.ndarray):
-        return value, Kind("cupy")
+        return _on_current_gpu(value), Kind("cupy")
     if hasattr(value, "__dlpack__") and hasattr(value, "__array_namespace__"):
         kind = Kind("dlpack", namespace=value.__array_namespace__())
         on_cpu = int(value.__dlpack_device__()[0]) == 1
-        return (np if on_cpu else _cupy()).from_dlpack(value), kind
+        return np.from_dlpack(value) if on_cpu else _on_current_gpu(_cupy().from_dlpack(value)), kind
     return value, None
 
 
@@ -162,6 +163,17 @@ def _inside(value: Any, change: Callable[[Any], Any]) -> Any:
     old = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
     new = {name: change(one) for name, one in old.items()}
     return replace(value, **new) if any(new[name] is not old[name] for name in old) else value
+
+
+def _on_current_gpu(array: Any) -> Any:
+    """The array, which kernels can read only where they run."""
+    current = _cupy().cuda.Device().id
+    if array.device.id != current:
+        raise ValueError(
+            f"an array lies on GPU {array.device.id}, but the current one is GPU {current}; select it first, by "
+            f"`with cupy.cuda.Device({array.device.id}):` or torch.cuda.set_device({array.device.id})."
+        )
+    return array
 
 
 def _cupy() -> Any:

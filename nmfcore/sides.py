@@ -67,11 +67,13 @@ class Side:
         """
         if not any(self.penalties):
             return None if self.kept else half
+        if not self.engine.fuses_endings:
+            return None
         single = [self.penalties[b][0] for b in self.problems.tolist() if len(self.penalties[b]) == 1]
         known = [one.ending(half.beta, gamma) for one in single if isinstance(one, Fusible)]
         endings = [one for one in known if one is not None]
         free = all(mask.all() for mask in self.free)
-        if not self.engine.fuses_endings or not free or len(endings) < len(self.problems):
+        if not free or len(endings) < len(self.problems):
             return None
         return half._replace(endings=endings)
 

@@ -33,6 +33,16 @@ def test_results_are_written(tmp_path: Path) -> None:
     assert {"device", "date", "kernel_sha256", "ceilings"} <= set(clips)
 
 
+def test_the_cases_for_the_sanitizer_exist() -> None:
+    """Their names, with the emulated device in the place of the GPU."""
+    names = {"ROOT": str(ROOT), "check": "from benchmarks.gpu.checks import SANITIZED; print(*SANITIZED, sep=chr(10))"}
+    listing = [sys.executable, "-P", "-c", f"import sys; sys.path.append({names['ROOT']!r}); {names['check']}"]
+    cases = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.replace("cuda:", "emulated:")
+    command = [sys.executable, "-P", "-m", "pytest", "--collect-only", "-q", *cases.split()]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def test_without_a_gpu_one_sentence() -> None:
     from nmfcore.backends import cuda
 

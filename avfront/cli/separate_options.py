@@ -125,7 +125,7 @@ Seed = Annotated[
 ]
 LoadModel = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Begin from a kept model.", rich_help_panel=MODEL),
+    typer.Option(metavar="FILE", help="Begin from a kept model, of this or another recording.", rich_help_panel=MODEL),
 ]
 
 Motion = Annotated[
@@ -166,7 +166,7 @@ Estimator = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Of regression: **ls** (default), **spls** or **joint**.",
+        help="Of regression: **timbre** (default), **ls**, **spls** or **joint**.",
         rich_help_panel=MOTION,
     ),
 ]
@@ -184,7 +184,7 @@ MicDistance = Annotated[
     float | None,
     typer.Option(
         metavar="METRES",
-        help="From one microphone to the next, on a line. Stereo without it: 0.086.",
+        help="From one microphone to the next, on a line. Stereo without it: for --doa and the picture, 0.086.",
         rich_help_panel=ROOM,
     ),
 ]
@@ -210,8 +210,9 @@ Start = Annotated[
     str | None,
     typer.Option(
         metavar="KIND",
-        help="Spatial covariances to begin with: **directions**, **weights** (where a source's spectra dominate;"
-        " needs no geometry), **clusters**. Default: by what is known.",
+        help="Spatial covariances to begin with: **directions** (needs the geometry), **paths** (from each source"
+        " to the microphones, measured), **weights** (where its spectra dominate), **clusters**. Default: by what"
+        " is known.",
         rich_help_panel=ROOM,
     ),
 ]
@@ -228,8 +229,8 @@ SaveModel = Annotated[
     bool,
     typer.Option(
         "--save-model",
-        help="Keep the fitted model (of segments the last one's, where sources were at the end) for --load-model:"
-        " model.safetensors.",
+        help="Keep the fitted model for --load-model: model.safetensors. Of a recording in blocks it is where the"
+        " sources were at the end, and their patterns.",
         rich_help_panel=OUT,
     ),
 ]

@@ -80,6 +80,9 @@ def train(
     seed: Annotated[
         int, typer.Option(min=0, help="The same seed gives the same system.", rich_help_panel=_LEARNING)
     ] = 0,
+    memory: Annotated[
+        float, typer.Option(metavar="GB", min=0, help="For clips that were read.", rich_help_panel=LIMITS)
+    ] = 4.0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that read clips.", rich_help_panel=LIMITS)] = 0,
     device: Device = "auto",
     force: Force = False,
@@ -92,7 +95,7 @@ def train(
         from avfront.mil.job import BASE, TrainingJob
         from avfront.mil.job import train as run
         from avfront.mil.network import Variant
-        from avfront.mil.training import Schedule
+        from avfront.mil.schedule import Schedule
 
         given = {"audio": audio_weights, "visual": visual_weights}
         shared: Any = {"accumulate": accumulate, "workers": workers, "seed": seed}
@@ -105,6 +108,7 @@ def train(
             Schedule(steps=steps, batch=batch, rate=rate, patience=patience, **shared),
             replace(BASE, steps=base_steps, batch=base_batch, **shared),
             finetune=finetune,
+            memory=1e9 * memory,
             device=device,
             force=force,
         )

@@ -21,6 +21,7 @@ class Scene:
 
     frequencies: npt.NDArray[np.float64]  # (F,) Hz, of the bins
     microphones: npt.NDArray[np.float64] | None  # (I, 3) metres; None where unknown
+    assumed: bool = False  # the places are a guess, good for a picture and for directions that are given
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 VARIANCE_MODELS = ("joint", "separation", "denoising", "nmf", "free")
 COVARIANCES = ("auto", "full", "diagonal")
 MOST_FULL = 4  # channels up to which "auto" is the full model alone
-STARTS = ("auto", "directions", "weights", "clusters")
+STARTS = ("auto", "directions", "paths", "weights", "clusters")
 BEAMS = ("mvdr", "rank1")
 # A source of this name is whatever else is heard, from all round: it starts from the diffuse field, has half
 # as many patterns per example (as in the paper), and a few that are learned from the mixture, for no two
@@ -47,6 +47,7 @@ class Spatial:
     iterations: int = 40
     inner_iterations: int = 1
     fixed_iterations: int = 15  # before the spatial covariances begin to move
+    rehearsal: bool = True  # half a fit comes first, by which direct paths are measured again
     background: int = 0
     sparsity: float = 0.0
     groups: str = "mixed"  # of sparsity: "mixed", "block" or "component"
@@ -81,6 +82,7 @@ class Spatial:
             iterations=15,
             inner_iterations=10,
             fixed_iterations=0,
+            rehearsal=False,
             sparsity=0.0 if variance_model in ("nmf", "free") else 10.0,
             smoothing=0.0,
             prior=0.0,
@@ -180,11 +182,12 @@ class Spatial:
         earlier = None if previous is None else previous.model
         # A background comes last, in `sources` as in the model: it is the one name that the dictionary does
         # not have.
+        guessed = scene.assumed and self.start == "auto" and not self.doa
         start = spatial.Start(
             X,
             sources,
             frequencies=scene.frequencies,
-            microphones=scene.microphones,
+            microphones=None if guessed else scene.microphones,
             directions={name: towards(*angles) for name, angles in (self.doa or {}).items()},
             ambient=(NOISE, BACKGROUND),
             kind=self.start,
@@ -197,49 +200,59 @@ class Spatial:
             half, quarter = -(-self.iterations // 2), -(-self.iterations // 4)
             stages = [("diagonal", half, self.fixed_iterations), ("full", quarter, 0)]
         trained = self.variance_model in ("joint", "separation")
-        total = sum(count for _, count, _ in stages)
+        measured = len(X) > 1 and earlier is None and start.chosen(told_apart=bool(dictionaries)) == "paths"
+        rehearsed = -(-self.iterations // 2) if self.rehearsal and measured else 0
+        total = rehearsed + len(rounds) * sum(count for _, count, _ in stages)
+        ended = 0
+
+        def watch(iteration: int, value: float) -> None:
+            nonlocal ended
+            ended += 1
+            progress(ended / total)
+
+        def once(
+            turn: int, stage: tuple[str, int, int], R: Any, resume: "LocalGaussianModel | None"
+        ) -> "LocalGaussianModel":
+            covariance, count, fixed = stage
+            return spatial.fit(
+                X,
+                dictionary=rounds[turn],
+                sources=None if dictionaries else sources,
+                variance_model=self.variance_model,
+                free=self.learned(sources),
+                R=R,
+                resume=resume,
+                covariance=covariance,
+                update="em",
+                lam=self.sparsity,
+                mix=self.mix,
+                kind=self.groups,
+                gamma=self.gamma,
+                smoothing=self.smoothing,
+                n_start=self.start_iterations if trained else None,
+                n_iter=count,
+                n_inner=self.inner_iterations,
+                n_fixed=fixed,
+                prior=self.prior if earlier is None else self.prior + self.memory,
+                averaging=(self.averaging, self.averaging),
+                seed=seed + turn,
+                callback=watch,
+            )
+
+        first: Any = start if len(X) > 1 else None
+        if rehearsed:
+            first = start(once(0, (stages[0][0], rehearsed, rehearsed // 2), start, None).v)
 
         def fit(turn: int) -> "LocalGaussianModel":
-            # Activations of one dictionary are none of another.
+            # Activations of one dictionary are none of another. What is drawn to the covariances that the segment
+            # before ended with stays so; otherwise a second stage is drawn to where the first ended.
             begun = earlier if earlier is None or turn == 0 else earlier.elsewhere()
-            found: list[LocalGaussianModel] = []
-            for covariance, count, fixed in stages:
-                done = sum(len(one.log_likelihood) for one in found)
-
-                def watch(iteration: int, value: float, done: int = done) -> None:
-                    progress((turn + (done + iteration) / total) / len(rounds))
-
-                # A second stage is drawn to where the first ended, or to where the segment before did.
-                R: Any = None if earlier is None else earlier.R
-                if earlier is None and not found and len(X) > 1:
-                    R = start
-                model = spatial.fit(
-                    X,
-                    dictionary=rounds[turn],
-                    sources=None if dictionaries else sources,
-                    variance_model=self.variance_model,
-                    free=self.learned(sources),
-                    R=R,
-                    resume=found[-1] if found else begun,
-                    covariance=covariance,
-                    update="em",
-                    lam=self.sparsity,
-                    mix=self.mix,
-                    kind=self.groups,
-                    gamma=self.gamma,
-                    smoothing=self.smoothing,
-                    n_start=self.start_iterations if trained else None,
-                    n_iter=count,
-                    n_inner=self.inner_iterations,
-                    n_fixed=fixed,
-                    prior=self.prior if earlier is None else self.prior + self.memory,
-                    averaging=(self.averaging, self.averaging),
-                    seed=seed + turn,
-                    callback=watch,
-                )
-                found.append(model)
+            found = [once(turn, stages[0], first if earlier is None else earlier.R, begun)]
+            for stage in stages[1:]:
+                found.append(once(turn, stage, None if earlier is None else earlier.R, found[-1]))
             history = tuple(value for one in found for value in one.log_likelihood)
-            return replace(found[-1], log_likelihood=history, start=found[0].start)
+            how = found[0].start if earlier is not None or len(X) == 1 else start.how
+            return replace(found[-1], log_likelihood=history, start=how)
 
         model = spatial.consensus([fit(turn) for turn in range(len(rounds))])
         if self.beam is None:

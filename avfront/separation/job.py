@@ -36,9 +36,11 @@ class Job:
     options : mapping
         Settings of the method that depart from the papers'; None values count as not given.
     save_model : bool
-        Keep the fitted model as ``model.safetensors``; of a recording in segments, that of the last one.
+        Keep the fitted model as ``model.safetensors``: covariances, patterns and, of a recording that is one segment,
+        variances and activations.
     load_model : Path, optional
-        A kept model to begin from: its spatial covariances and learned patterns.
+        A kept model to begin from: its spatial covariances and learned patterns; for the recording that it is of, EM
+        goes on where it ended.
     mic_distance : float, optional
         Metres from one microphone to the next, on a line.
     array : Path, optional

@@ -120,7 +120,9 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str], shared:
     if job.save_model and done.model is not None:
         from nmfcore import spatial
 
-        spatial.save(done.model, outputs.path(MODEL), mixture=str(info.path), rate=info.rate, frame=mixture.frame)
+        spatial.save(
+            done.model, outputs.path(MODEL), mixture=str(info.path.resolve()), rate=info.rate, frame=mixture.frame
+        )
     if plan.references:
         with stages("score"):
             done.scores = score(plan, outputs, mixture.survey.frames, notes)

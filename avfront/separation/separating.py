@@ -79,6 +79,7 @@ def images(
     scene = Scene(
         np.fft.rfftfreq(frame, 1.0 / info.rate).astype(np.float64),
         None if plan.microphones is None else plan.microphones[active],
+        assumed=plan.job.array is None and plan.job.mic_distance is None,
     )
     channels = method.outputs(info.channels)
     parts = segments.cut(audio.blocks(info), done.spans)
@@ -102,8 +103,10 @@ def images(
                 at = slice(None) if copies or channels < info.channels else active
                 for j, name in enumerate(plan.names):
                     y[j, at] = nmfcore.istft(found.images[name], frame, length=x.shape[1]) / np.float32(mixture.gain)
-                done.model = found.model if plan.job.save_model else None
                 following = None if found.model is None else found.model.elsewhere()
+                if plan.job.save_model:
+                    # One segment's activations are none of another's: of several, what holds for all is kept.
+                    done.model = found.model if len(done.spans) == 1 else following
                 previous = replace(found, images={}, model=following)
                 done.separated.append(replace(previous, model=None))
             if not np.isfinite(y).all():
@@ -124,7 +127,7 @@ def _earlier(plan: Plan, channels: int, frame: int) -> Separated | None:
     from nmfcore import spatial
 
     try:
-        model, _ = spatial.load(path)
+        model, notes = spatial.load(path)
     except FileNotFoundError as error:
         raise AvfrontError("there is no such file", file=path, remedy="check the path given to --load-model") from error
     except ValueError as error:
@@ -139,6 +142,8 @@ def _earlier(plan: Plan, channels: int, frame: int) -> Separated | None:
             file=path,
             remedy="use the same sources, method and rate as when it was saved",
         )
+    if notes.get("mixture") != str(plan.info.path.resolve()):
+        model = model.elsewhere()
     return Separated({}, [], {}, {}, model=model)
 
 

@@ -77,14 +77,40 @@ def ceilings(device: Device) -> dict[str, float]:
         torch.set_float32_matmul_precision(precision)
         found[name] = 2 * n**3 / seconds(device, lambda: a @ a) / 1e12
     torch.set_float32_matmul_precision("highest")
+    found["l2_mb"] = 0.0 if device.tiny else device.xp.cuda.Device().attributes["L2CacheSize"] / 1e6
+    return found
+
+
+def binding(rates: dict[str, float], precision: str, flops: float, moved: int) -> float:
+    """Seconds that nothing goes below: the multiply-adds at the rate of that precision, or V read from memory.
+
+    A V that the cache holds is not read from memory again in every half of an iteration.
+    """
+    rate = rates["fp32_tflops"] if precision == "fp32" else rates["tf32_tflops"] / (3 if precision == "tf32x3" else 1)
+    read = moved / (rates["copy_gb_s"] * 1e9) if moved / 2e6 > rates["l2_mb"] else 0.0
+    return max(flops / (rate * 1e12), read)
+
+
+def software(device: Device) -> dict[str, Any]:
+    """Versions of what stands between the kernels and the device."""
+    import torch
+
+    found: dict[str, Any] = {"torch_cuda": torch.version.cuda}
+    if not device.tiny:
+        found["cupy"] = device.xp.__version__
+        found["driver"] = device.xp.cuda.runtime.driverGetVersion()
+        found["nvrtc"] = device.xp.cuda.nvrtc.getVersion()
     return found
 
 
 def peak_bytes(device: Device, work: Callable[[], Any]) -> int | None:
-    """Device memory that a call needs at its peak, as far as the array module's pool shows it."""
+    """Device memory that a call needs at its peak, as far as the pools of CuPy and torch show it."""
     if device.memory is None:
         return None
+    import torch
+
     device.xp.get_default_memory_pool().free_all_blocks()
-    before = device.memory()
+    torch.cuda.empty_cache()
+    before = device.memory() + torch.cuda.memory_reserved()
     work()
-    return device.memory() - before
+    return device.memory() + torch.cuda.memory_reserved() - before

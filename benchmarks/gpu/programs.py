@@ -4,12 +4,14 @@ All take float32 arrays that already lie on the device, and end with the device 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import nmfcore
-from nmfcore import backends
+from nmfcore import backends, layout
+from nmfcore.divergence import level_floor, mm_exponent
 from nmfcore.layout import host
 
 from ..contest import Contestant
@@ -41,8 +43,25 @@ def ours(work: Workload, device: Device, precision: str) -> Contestant:
     return Contestant(f"nmfcore {precision}", run)
 
 
+def sweeps(work: Workload, device: Device, precision: str) -> tuple[int, Callable[[], None]]:
+    """A number of iterations, and nmfcore's kernels alone doing them: nothing is set up, checked or copied."""
+    engine = backends.get(f"cuda:{precision}")
+    table = layout.make_table([v.shape for v in work.V], [w.shape[1] for w in work.W])
+    parts = (work.V, [v.T for v in work.V], [w.T for w in work.W], work.H)
+    V, Vt, Wt, H = (device.xp.asarray(np.concatenate([one.reshape(-1) for one in part])) for part in parts)
+    floor = level_floor(np.array([v.max() for v in work.V]), work.beta, np.float32)
+    halves = [layout.Half(table, V, Wt, H, work.beta, floor)]
+    if work.free_w:
+        halves.append(layout.Half(layout.transposed(table), Vt, H, Wt, work.beta, floor))
+    count = 2 if device.tiny else 50
+    return count, partial(engine.sweeps, count, halves, mm_exponent(work.beta))
+
+
 def formulas(work: Workload, device: Device, library: str) -> Contestant:
-    """The formulas as one writes them with CuPy or torch: products by cuBLAS, one elementwise kernel per operation."""
+    """The formulas as one writes them with CuPy or torch: products by cuBLAS, one elementwise kernel per operation.
+
+    Problems of one shape are one batch of products.
+    """
     import torch
 
     beta = work.beta
@@ -61,16 +80,23 @@ def formulas(work: Workload, device: Device, library: str) -> Contestant:
         def floor(a: Any) -> Any:
             return device.xp.maximum(a, tiny)
 
-    start = [tuple(place(a) for a in one) for one in zip(work.V, work.W, work.H, strict=True)]
+    problems = list(zip(work.V, work.W, work.H, strict=True))
+    if len({v.shape for v in work.V}) == 1:
+        problems = [tuple(map(np.stack, (work.V, work.W, work.H)))]  # type: ignore[list-item]
+    start = [tuple(map(place, one)) for one in problems]
+
+    def turned(a: Any) -> Any:
+        return a.swapaxes(-1, -2)
 
     def ratio(V: Any, W: Any, H: Any) -> Any:
+        Wt = turned(W)
         if beta == 2:
-            change = (W.T @ V) / floor(W.T @ W @ H)
+            change = (Wt @ V) / floor(Wt @ W @ H)
         elif beta == 1:
-            change = (W.T @ (V / floor(W @ H))) / floor(W.sum(0)[:, None])
+            change = (Wt @ (V / floor(W @ H))) / floor(W.sum(-2)[..., None])
         else:
             L = floor(W @ H)
-            change = (W.T @ (V * L ** (beta - 2))) / floor(W.T @ L ** (beta - 1))
+            change = (Wt @ (V * L ** (beta - 2))) / floor(Wt @ L ** (beta - 1))
         return change if exponent == 1 else change**exponent
 
     def run(n: int) -> Any:
@@ -79,13 +105,14 @@ def formulas(work: Workload, device: Device, library: str) -> Contestant:
             for _ in range(n):
                 H = H * ratio(V, W, H)
                 if work.free_w:
-                    W = W * ratio(V.T, H.T, W.T).T
+                    W = W * turned(ratio(turned(V), turned(H), turned(W)))
             result.append((W, H))
         device.synchronize()
         if n > 1:
             return result
         down: Callable[[Any], Any] = host if library != "torch" else lambda a: a.cpu().numpy()
-        return [(down(W), down(H)) for W, H in result]
+        pairs = [(down(W), down(H)) for W, H in result]
+        return list(zip(*pairs[0], strict=True)) if pairs[0][0].ndim == 3 else pairs
 
     return Contestant(f"{library} formulas", run)
 

@@ -1,15 +1,18 @@
 """What others do on the same mixtures: pyroomacoustics' blind methods, and the two ends of the scale.
 
-Blind methods return sources in no particular order: `best_order` chooses it by the truth (which flatters
+Blind methods return sources in no particular order: `assigned` chooses it by the truth (which flatters
 them). All estimates are images at both microphones.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .scores import sdr
 
 Array = NDArray[Any]
 
@@ -126,12 +129,16 @@ def oracle(images: Array, frame: int = 1024, n_iter: int = 10) -> Array:
     return np.stack([_signals(estimate, frame, images.shape[-1]) for estimate in estimates])
 
 
-def best_order(true: Array, estimated: Array) -> Array:
-    """The two estimates in the order with the larger mean SDR."""
-    from .scores import sdr
-
-    swapped = estimated[::-1]
-    return estimated if sdr(true, estimated).mean() >= sdr(true, swapped).mean() else swapped
+def assigned(true: Array, found: Array) -> Array:
+    """Of blind estimates (M, I, T) the one nearest to each true image (J, I, T), the rest added to the last."""
+    best, chosen = -np.inf, ()
+    for order in itertools.permutations(range(len(found)), len(true)):
+        value = float(sdr(true, found[list(order)]).mean())
+        if value > best:
+            best, chosen = value, order
+    images = found[list(chosen)].copy()
+    images[-1] += found.sum(axis=0) - images.sum(axis=0)
+    return images
 
 
 class _seeded:

@@ -1,7 +1,8 @@
-"""SDR, ISR, SIR and SAR of source images by museval (BSS Eval v4), over a whole recording."""
+"""SDR, ISR, SIR and SAR of source images by museval (BSS Eval v4), PESQ and STOI, over a whole recording."""
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,19 @@ def sdr(true: NDArray[Any], estimated: NDArray[Any]) -> NDArray[np.float64]:
     """Image SDR alone, (J,) dB: the true image's energy over the error's, as BSS Eval v4."""
     error = np.sum((true - estimated) ** 2, axis=(-2, -1))
     return np.asarray(10 * np.log10(np.sum(true**2, axis=(-2, -1)) / error))
+
+
+def speech(true: NDArray[Any], found: NDArray[Any], rate: int) -> dict[str, float]:
+    """PESQ (wide band) and STOI of speech (T,) at 16 kHz; nothing without pesq and pystoi installed, or of silence."""
+    if any(importlib.util.find_spec(name) is None for name in ("pesq", "pystoi")) or not np.any(found):
+        return {}
+    from pesq import pesq
+    from pystoi import stoi
+
+    return {
+        "pesq": float(pesq(rate, true.astype(np.float32), found.astype(np.float32), "wb")),
+        "stoi": float(stoi(true, found, rate)),
+    }
 
 
 def _audible(estimated: NDArray[Any]) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nmfcore.backends import composed
 from nmfcore.backends.base import Backend, Covariances
-from nmfcore.backends.cuda_launcher import CupyLauncher, Launcher, device_name, present
+from nmfcore.backends.cuda_launcher import CupyLauncher, Launcher, current_gpu, device_name, present
 from nmfcore.backends.cuda_plans import Batch, Plans, Variant, ceil, settings, simt, tensor, variants
 from nmfcore.divergence import elementwise
 from nmfcore.layout import H_AT, K0, K1, V_AT, Array, F, Half, K, N, Table, host, view
@@ -81,7 +81,8 @@ class Cuda(Backend):
             return
         places = [tuple(_place(a) for a in (half.V, half.Wt, half.H, half.weights)) for half in halves]
         tables = [half.table.tobytes() for half in halves]
-        key = (n, *places, *tables, halves[0].beta, halves[0].floor.tobytes(), exponent, self.precision)
+        dtype = halves[0].H.dtype.char  # an address may have been another type's before
+        key = (n, dtype, *places, *tables, halves[0].beta, halves[0].floor.tobytes(), exponent, self.precision)
         self.launcher.repeat(key, work, used)
 
     def divergence(self, half: Half) -> NDArray[np.float64]:
@@ -166,17 +167,18 @@ class Cuda(Backend):
         self, X: Array, v: Array, R: Covariances, psi: Array | None = None, keep_v: bool = False
     ) -> tuple[Covariances, float]:
         """One recording, or a batch of them of one shape: X (B, I, F, N), v (B, J, F, N), R (B, J, F, I, I)."""
+        R = self.xp.ascontiguousarray(R)  # CuPy's inverses and eigenvectors may lie in another order than NumPy's
         new, values = self.xp.empty_like(R), self.xp.empty(v.size // v.shape[-1] // v.shape[-3])
         self._spatial("step", X, v, (v, R, new, psi, values), psi is not None, int(keep_v))
         return new, float(values.sum())
 
     def spatial_gradient(self, X: Array, v: Array, R: Covariances, psi: Array | None = None) -> tuple[Array, Array]:
-        neg, pos = self.xp.empty_like(v), self.xp.empty_like(v)
+        R, neg, pos = self.xp.ascontiguousarray(R), self.xp.empty_like(v), self.xp.empty_like(v)
         self._spatial("slope", X, v, (v, R, psi, neg, pos), True)
         return neg, pos
 
     def wiener(self, X: Array, v: Array, R: Covariances) -> Array:
-        images = self.xp.empty((*v.shape[:-2], *X.shape[-3:]), X.dtype)
+        R, images = self.xp.ascontiguousarray(R), self.xp.empty((*v.shape[:-2], *X.shape[-3:]), X.dtype)
         self._spatial("wiener", X, v, (v, R, images), False)
         return images
 
@@ -209,9 +211,14 @@ class Cuda(Backend):
         self._cheap("extrapolate", half.H)(len(items), 256, 0, items, problems, half.H, half.last, powers)
 
 
-@cache
 def backend(precision: str = "auto") -> Cuda:
     """The backend on the current GPU."""
+    return _on(current_gpu(), precision)
+
+
+@cache
+def _on(_: int, precision: str) -> Cuda:
+    """One for each GPU: what it compiles and keeps in memory belongs to that one."""
     return Cuda(CupyLauncher(), precision)
 
 

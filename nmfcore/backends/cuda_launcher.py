@@ -1,5 +1,6 @@
 """What the CUDA backend needs of the device, and the GPU behind it, by CuPy."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -29,6 +30,13 @@ class Launcher(Protocol):
         """
 
 
+class _Graphs(threading.local):
+    """The graphs of a thread: they write to the workspaces of its plans."""
+
+    def __init__(self) -> None:
+        self.kept: OrderedDict[Any, Any] = OrderedDict()
+
+
 class CupyLauncher:
     """The GPU, by CuPy: kernels compiled by NVRTC at first use, and kept on disk by CuPy."""
 
@@ -40,7 +48,7 @@ class CupyLauncher:
         self.fill = 2 * int(attributes["MultiProcessorCount"])
         self.shared_limit = int(attributes["MaxSharedMemoryPerBlockOptin"])
         self._kernels: dict[Any, Callable[..., None]] = {}
-        self._graphs: OrderedDict[Any, Any] = OrderedDict()
+        self._graphs = _Graphs()
 
     def kernel(self, file: str, name: str, constants: Mapping[str, Any]) -> Callable[..., None]:
         key = (file, name, *constants.items())
@@ -49,8 +57,7 @@ class CupyLauncher:
         return self._kernels[key]
 
     def _compiled(self, file: str, name: str, constants: Mapping[str, Any]) -> Callable[..., None]:
-        options = ("-std=c++17", *(f"-D{key}={value}" for key, value in constants.items()))
-        function = self.xp.RawModule(code=source(file), options=options).get_function(name)
+        function = module(file, constants).get_function(name)
         granted = 48 * 1024  # bytes of shared memory that need no asking
         types = [{"i64": np.int64, "int": np.int32, "double": np.float64}.get(one) for one in signature(file, name)]
 
@@ -71,22 +78,29 @@ class CupyLauncher:
         return launch
 
     def repeat(self, key: Any, work: Callable[[], None], used: Any) -> None:
-        if key not in self._graphs:
+        graphs = self._graphs.kept
+        if key not in graphs:
             work()  # compiles what is missing and makes the plans: nothing of that may happen while recording
-            self._graphs[key] = (None, used)
-            while len(self._graphs) > KEPT:
-                self._graphs.popitem(last=False)
+            graphs[key] = None
+            while len(graphs) > KEPT:
+                graphs.popitem(last=False)
             return
-        self._graphs.move_to_end(key)
-        graph, used = self._graphs[key]
-        if graph is None:
+        graphs.move_to_end(key)
+        if graphs[key] is None:
             stream = self.xp.cuda.Stream(non_blocking=True)
             with stream:
                 stream.begin_capture()
                 work()
-                graph = stream.end_capture()
-            self._graphs[key] = (graph, used)
-        graph.launch()
+                graphs[key] = (stream.end_capture(), used)
+        graphs[key][0].launch()
+
+
+def module(file: str, constants: Mapping[str, Any]) -> Any:
+    """One of the kernel files as CuPy's module, which compiles at its first use, or comes from CuPy's cache on disk."""
+    import cupy
+
+    options = ("-std=c++17", *(f"-D{key}={value}" for key, value in constants.items()))
+    return cupy.RawModule(code=source(file), options=options)
 
 
 @cache
@@ -100,11 +114,19 @@ def present() -> bool:
         return False
 
 
+def current_gpu() -> int:
+    """The number of the GPU in use."""
+    import cupy
+
+    number: int = cupy.cuda.Device().id
+    return number
+
+
 def device_name() -> str | None:
     """The GPU in use; None where there is none."""
     if not present():
         return None
     import cupy
 
-    name: str = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
+    name: str = cupy.cuda.runtime.getDeviceProperties(current_gpu())["name"].decode()
     return name

@@ -1,6 +1,7 @@
 """How the work of a table is dealt out over the blocks of a GPU: forms of the fused kernel, work lists, workspaces."""
 
 import json
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -60,31 +61,38 @@ class Batch:
     large: list[int] = field(default_factory=list)  # problems of a rank that no fused kernel takes
 
 
+class _Kept(threading.local):
+    """What a thread keeps for itself: two threads that shared a workspace would overwrite each other's sums."""
+
+    def __init__(self) -> None:
+        self.batches: OrderedDict[Any, Batch] = OrderedDict()
+        self.entries: OrderedDict[bytes, tuple[Any, Any]] = OrderedDict()
+
+
 class Plans:
     """The plans of the tables that came last: the same ones come in every iteration."""
 
     def __init__(self, launcher: Launcher, forms: Callable[[np.dtype[Any], bool, str], list[Variant]]) -> None:
         self.launcher, self.xp = launcher, launcher.xp
         self.forms = forms  # of the fused kernel, by rising rank: for a type, whether for two sums, and a precision
-        self._batches: OrderedDict[Any, Batch] = OrderedDict()
-        self._entries: OrderedDict[bytes, tuple[Any, Any]] = OrderedDict()
+        self._kept = _Kept()
 
     def entries(self, table: Table) -> tuple[Any, Any]:
         """A table and the work list over its entries of H, on the device; kept as plans are."""
-        key = table.tobytes()
-        if key not in self._entries:
-            self._entries[key] = (self.device(table), self.device(_entries(table)))
-            while len(self._entries) > KEPT:
-                self._entries.popitem(last=False)
-        return self._entries[key]
+        key, kept = table.tobytes(), self._kept.entries
+        if key not in kept:
+            kept[key] = (self.device(table), self.device(_entries(table)))
+            while len(kept) > KEPT:
+                kept.popitem(last=False)
+        return kept[key]
 
     def batch(self, half: Half, two: bool, precision: str, divided: bool = True) -> Batch:
         """The plans for a half of a sweep that needs one or two sums; with `divided`, long problems in parts."""
-        table, dtype = half.table, half.H.dtype
+        table, dtype, kept = half.table, half.H.dtype, self._kept.batches
         key = (table.tobytes(), half.floor.tobytes(), dtype.char, two, precision, divided)
-        if key in self._batches:
-            self._batches.move_to_end(key)
-            return self._batches[key]
+        if key in kept:
+            kept.move_to_end(key)
+            return kept[key]
         batch = Batch(self.device(table), self.device(np.asarray(half.floor, np.float64)), [])
         left = table[:, K1] > table[:, K0] if divided else np.ones(len(table), bool)
         for variant in self.forms(dtype, two, precision):
@@ -93,9 +101,9 @@ class Plans:
             if len(mine):
                 batch.plans.append(self._plan(table, mine, variant, dtype, two, divided))
         batch.large = [int(b) for b in np.flatnonzero(left)]
-        self._batches[key] = batch
-        while len(self._batches) > KEPT:
-            self._batches.popitem(last=False)
+        kept[key] = batch
+        while len(kept) > KEPT:
+            kept.popitem(last=False)
         return batch
 
     def _plan(

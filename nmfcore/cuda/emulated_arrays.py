@@ -51,6 +51,8 @@ class DeviceArray(NDArrayOperatorsMixin):
         return _call(getattr(ufunc, method), given, options)
 
     def __array_function__(self, function: Any, _: Any, given: Any, options: Any) -> Any:
+        if function is np.asarray:  # with like=: from the host to the device
+            return asarray(*given, **options)
         return _call(function, given, options)
 
     def __getattr__(self, name: str) -> Any:
@@ -108,9 +110,11 @@ def _call(function: Any, given: Any, options: dict[str, Any]) -> Any:
     return _wrapped(result)
 
 
-def asarray(value: Any, dtype: Any = None) -> DeviceArray:
+def asarray(value: Any, dtype: Any = None, order: Any = None) -> DeviceArray:
     """To the device, from NumPy arrays too."""
-    return DeviceArray(np.asarray(value._array, dtype) if isinstance(value, DeviceArray) else np.array(value, dtype))
+    if isinstance(value, DeviceArray):
+        return DeviceArray(np.asarray(value._array, dtype, order))
+    return DeviceArray(np.array(value, dtype, order=order))
 
 
 def __getattr__(name: str) -> Any:

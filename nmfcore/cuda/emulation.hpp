@@ -3,7 +3,9 @@
 // Every thread of a block is a fiber with a stack of its own. A fiber runs until it waits at a barrier; the last one to
 // arrive opens it. Warp collectives (shuffles, tensor-core products) gather the operands of all 32 lanes, and the last
 // lane computes. What a GPU leaves open is made as unfriendly as the rules allow: shared memory begins as NaN, warps
-// take turns in changing order, and an asynchronous copy arrives as late as its wait allows, or at once, in turn.
+// take turns in changing order, an asynchronous copy arrives as late as its wait allows, or at once, in turn, and the
+// approximate functions err as far as they may. Subnormal floats count as zero, as CuPy's compiler option -ftz=true has
+// it. What a GPU would refuse stops the program: copies that are not aligned, writing beyond the shared memory.
 #pragma once
 
 #include <csetjmp>
@@ -16,6 +18,9 @@
 #include <vector>
 
 #include <ucontext.h>
+#ifdef __SSE__
+#include <xmmintrin.h>
+#endif
 
 typedef long long i64;
 
@@ -34,7 +39,24 @@ static Index threadIdx, blockIdx, blockDim, gridDim;
 namespace emulated {
 
 constexpr size_t STACK = 1 << 17;
+constexpr size_t FENCE = 4096;  // bytes on either side of the shared memory that nobody may write to
 constexpr int WARP = 32;
+
+[[noreturn]] inline void fail(const char *what) {
+    std::fprintf(stderr, "emulated device: %s\n", what);
+    std::abort();
+}
+
+// Subnormal numbers are zero while this lives.
+struct Flushing {
+#ifdef __SSE__
+    const unsigned before = _mm_getcsr();
+    explicit Flushing(bool wanted) { _mm_setcsr(wanted ? before | 0x8040u : before); }
+    ~Flushing() { _mm_setcsr(before); }
+#else
+    explicit Flushing(bool) {}
+#endif
+};
 
 struct Copy {
     void *to;
@@ -145,10 +167,7 @@ inline void run_block(int threads) {
             }
         }
         for (int t = 0; t < threads; ++t) alive += fibers[t].running;
-        if (alive && !moved) {
-            std::fprintf(stderr, "emulated device: %d of %d threads wait for ever\n", alive, threads);
-            std::abort();
-        }
+        if (alive && !moved) fail("some threads wait for ever");
     }
 }
 
@@ -156,9 +175,10 @@ inline void run(int grid, int threads, int shared_bytes, std::function<void()> b
     kernel = std::move(body_of_thread);
     if (int(fibers.size()) < threads) fibers = std::vector<Fiber>(size_t(threads));
     warps.assign(size_t(threads + WARP - 1) / WARP, Warp());
-    std::vector<uint64_t> memory(size_t(shared_bytes) / 8 + 64);
-    shared = reinterpret_cast<unsigned char *>(memory.data() + 8);
-    shared -= reinterpret_cast<uintptr_t>(shared) % 64;
+    std::vector<unsigned char> memory(size_t(shared_bytes) + 2 * FENCE + 16, 0xff);
+    shared = memory.data() + FENCE;
+    shared += 16 - reinterpret_cast<uintptr_t>(shared) % 16;  // what device.cuh asks for, and no more
+    const Flushing flushing(FLUSHES);
     blockDim.x = unsigned(threads);
     gridDim.x = unsigned(grid);
     for (int b = 0; b < grid; ++b) {
@@ -166,6 +186,8 @@ inline void run(int grid, int threads, int shared_bytes, std::function<void()> b
         blockIdx.x = unsigned(b);
         run_block(threads);
     }
+    for (const unsigned char *at = memory.data(); at != memory.data() + memory.size(); ++at)
+        if ((at < shared || at >= shared + shared_bytes) && *at != 0xff) fail("written beyond the shared memory");
 }
 
 inline float cut_to_tf32(float x) {
@@ -203,6 +225,8 @@ inline void arrive(const emulated::Copy &copy) {
 }
 template <int BYTES>
 inline void copy_async(void *to, const void *from, bool valid) {
+    const uintptr_t both = reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from);
+    if (both % BYTES) emulated::fail("an asynchronous copy is not aligned");
     const emulated::Copy copy{to, from, BYTES, emulated::current->groups, valid};
     if (emulated::coin % 2)
         arrive(copy);
@@ -254,7 +278,16 @@ inline float tf32_half_up(float x) {
 }
 inline float tf32_nearest(float x) { return emulated::cut_to_tf32(tf32_half_up(x)); }
 
-inline float reciprocal(float x) { return 1.0f / x; }
+// As far off as the device's may be: this way or the other, the same for the same number, by so many units in the last
+// place.
+inline float off(float x, int units) {
+    uint32_t bits;
+    std::memcpy(&bits, &x, 4);
+    const float way = bits % 2 ? INFINITY : 0.0f;
+    for (; units && x > 0 && x < INFINITY; --units) x = std::nextafterf(x, way);
+    return x;
+}
+inline float reciprocal(float x) { return off(1.0f / x, 2); }
 inline double reciprocal(double x) { return 1.0 / x; }
-inline float inverse_root(float x) { return 1.0f / std::sqrt(x); }
+inline float inverse_root(float x) { return off(1.0f / std::sqrt(x), 2); }
 inline double inverse_root(double x) { return 1.0 / std::sqrt(x); }

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from nmfcore.cuda import KERNEL, emulated_arrays, signature, source
 
 # These may differ from launch to launch of one compiled kernel: on the device they are constants, here variables.
 VARIABLES = ("KIND", "TERMS", "WIDE")
+BUSY = threading.Lock()  # one kernel at a time
 _C_TYPES = {"i64": ctypes.c_longlong, "int": ctypes.c_int, "float": ctypes.c_float, "double": ctypes.c_double}
 
 
@@ -39,11 +41,15 @@ class EmulatedLauncher:
         types = signature(file, name)
 
         def launch(blocks: int, threads: int, shared: int, *arguments: Any) -> None:
-            for key, value in variables:
-                set_variable = library[f"emulated_set_{key}"]
-                set_variable(value if isinstance(value, int) else _divergence(value))
+            assert blocks > 0, "a GPU launches no empty grid"
+            assert threads <= 1024, "more threads than a block may have"
+            assert shared <= self.shared_limit, "more shared memory than a block may have"
             given = [_argument(value, kind) for value, kind in zip(arguments, types, strict=True)]
-            run(int(blocks), int(threads), int(shared), *given)
+            with BUSY:
+                for key, value in variables:
+                    set_variable = library[f"emulated_set_{key}"]
+                    set_variable(value if isinstance(value, int) else _divergence(value))
+                run(int(blocks), int(threads), int(shared), *given)
 
         return launch
 
@@ -70,7 +76,9 @@ def _divergence(name: str) -> int:
 @cache
 def _compiled(file: str, constants: tuple[tuple[str, str], ...]) -> ctypes.CDLL:
     text = source(file, "emulation.hpp")
-    head = [f"#define {key} {value}" for key, value in constants]
+    real = dict(constants).get("REAL", "float")
+    floats = file != "spatial.cu" and real == "float"
+    head = [f"#define FLUSHES {int(floats)}", *(f"#define {key} {value}" for key, value in constants)]
     tail = []
     for key in VARIABLES:
         head.append(f"static int {key};\n#define {key} {key}")

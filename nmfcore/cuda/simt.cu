@@ -247,11 +247,17 @@ gradient(const Item *items, const Problem *problems, const T *V, const T *Wt, T 
     }
 }
 
+constexpr double MOST = 1e300;  // what overflows counts as this: a sum of some is still a number
+
 // d_β(v | λ), as nmfcore/divergence.py.
 __device__ __forceinline__ double distance(double v, double lam, double beta) {
     if (beta == 2) return 0.5 * (v - lam) * (v - lam);
     if (beta == 1) return (v > 0 ? v * log(v / lam) : 0.0) - v + lam;
     if (beta == 0) return v / lam - log(v / lam) - 1;
+    if (beta < 0) {  // powers of what is near the floor overflow: of the ratio first, then of the level, and never beyond
+        const double ratio = fmin(pow(v / lam, beta), MOST) + (beta - 1) - beta * v / lam;
+        return fmin(fmax(ratio, 0.0) / (beta * (beta - 1)) * fmin(pow(lam, beta), MOST), MOST);
+    }
     const double less = pow(lam, beta - 1);
     return ((v > 0 ? pow(v, beta) : 0.0) + (beta - 1) * less * lam - beta * v * less) / (beta * (beta - 1));
 }

@@ -395,8 +395,8 @@ step(const void *X, void *v, const Complex *R, Complex *R_new, const void *psi, 
         __syncthreads();
     }
     if (keep_v) return;
-    if (threadIdx.x < sources) {
-        double *now = sums + threadIdx.x * SQ;
+    for (i64 j = threadIdx.x; j < sources; j += THREADS) {
+        double *now = sums + j * SQ;
         invert(now);
     }
     __syncthreads();

@@ -8,7 +8,7 @@ import numpy as np
 
 from nmfcore.arrays import any_kind
 from nmfcore.divergence import as_beta
-from nmfcore.layout import Matrices
+from nmfcore.layout import Matrices, namespace, placed
 from nmfcore.models.options import Options, filled
 from nmfcore.penalties import CoupledView, UnitSum, View
 from nmfcore.penalties.views import CoupledViewed, Viewed
@@ -116,18 +116,20 @@ def cofactorize(
         penalties=penalties,
         **filled({**options, "seed": rng}, n_iter=200, n_restarts=1),
     )
-    pack = given[0].form.pack
+    pack, home = given[0].form.pack, given[0].home  # the views' own factors lie where the backend works
     W, H, scale = [fit.W], [fit.H], []
     first = given[0].form.unpack(fit.H, "H", len(given[0].shapes))
     for v in others:
         terms = [bound[v - len(views)] for bound in fit.penalties]
         models = [term.model for term in terms if isinstance(term, (Viewed, CoupledViewed))]
-        W.append(pack([np.ascontiguousarray(model.Wt.T) for model in models]))
+        W.append(pack([home.ascontiguousarray(placed(model.Wt, home).T) for model in models]))
         same = hard and not any(private)
-        H.append(fit.H if same else pack([model.H for model in models]))
+        H.append(fit.H if same else pack([placed(model.H, home) for model in models]))
         if not hard:
             soft = [
-                term.scale(h)[:, 0] for term, h in zip(terms, first, strict=True) if isinstance(term, CoupledViewed)
+                placed(term.scale(placed(h, namespace(term.model.H)))[:, 0], home)
+                for term, h in zip(terms, first, strict=True)
+                if isinstance(term, CoupledViewed)
             ]
             scale.append(pack(soft))
     whole = given[0].form.unpack(fit.objective, "objective", len(given[0].shapes))

@@ -189,9 +189,7 @@ class _Factors:
         if given.shape[1] != h.shape[1]:
             raise ValueError(f"V of a view has {given.shape[1]} columns where the first view has {h.shape[1]}.")
         W, H = initial_factors(given, rank, "random", np.random.default_rng(seed))
-        V2, Vt, Wt, H2 = (
-            np.asarray(np.ascontiguousarray(one), dtype=h.dtype, like=h) for one in (given, given.T, W.T, H)
-        )
+        V2, Vt, Wt, H2 = (np.asarray(one, dtype=h.dtype, order="C", like=h) for one in (given, given.T, W.T, H))
         floor = level_floor(np.array([float(given.max())]), beta, h.dtype)
         return _Factors(engine, beta, layout.make_table([given.shape], [rank]), V2, Vt, Wt, H2, floor)
 

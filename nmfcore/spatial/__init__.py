@@ -16,6 +16,7 @@ from nmfcore.spatial.many import fit_many
 from nmfcore.spatial.model import LocalGaussianModel
 from nmfcore.spatial.starts import Start
 from nmfcore.spatial.storage import load, save
+from nmfcore.spatial.whitening import direct_paths
 
 __all__ = [
     "LocalGaussianModel",
@@ -25,6 +26,7 @@ __all__ = [
     "consensus",
     "diffuse",
     "direct_diffuse",
+    "direct_paths",
     "direction_of_arrival",
     "directions",
     "fit",

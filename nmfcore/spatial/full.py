@@ -76,9 +76,10 @@ class FullRank:
     def _with_noise(self, v: Array) -> tuple[Array, NDArray[np.complex128]]:
         if self.noise == 0:
             return v, self.R
-        white = np.broadcast_to(namespace(self.R).eye(self.R.shape[-1]), (1, *self.R.shape[1:]))
+        xp = namespace(self.R)
+        white = xp.broadcast_to(xp.eye(self.R.shape[-1]), (1, *self.R.shape[1:]))
         level = np.full_like(v[:1], self.noise)
-        return np.concatenate([v, level]), np.ascontiguousarray(np.concatenate([self.R, white]))
+        return np.concatenate([v, level]), xp.ascontiguousarray(np.concatenate([self.R, white]))
 
 
 def riccati(

@@ -10,10 +10,11 @@ from nmfcore.spatial.clustering import clustered
 from nmfcore.spatial.covariances import diffuse, direct_diffuse, from_weights, positions, regularized
 from nmfcore.spatial.directions import direction_of_arrival, resolution
 from nmfcore.spatial.filtering import as_mixture
+from nmfcore.spatial.whitening import direct_paths
 
 Array = NDArray[Any]
 Covariances = Callable[[NDArray[Any]], ArrayLike]
-KINDS = ("auto", "directions", "weights", "clusters")
+KINDS = ("auto", "directions", "paths", "weights", "clusters")
 AMBIENT = ("noise", "background")
 
 
@@ -23,10 +24,12 @@ class Start:
     * ``"directions"``: a direct path in a diffuse field, along the direction that is given, or along the one that
       agrees best with the phases where the source dominates (:func:`nmfcore.spatial.direction_of_arrival`). Ambient
       sources are diffuse. Needs the geometry.
+    * ``"paths"``: its direct path as the microphones hear it, wherever they are
+      (:func:`nmfcore.spatial.direct_paths`). Ambient sources begin as they are heard.
     * ``"weights"``: :func:`nmfcore.spatial.from_weights` of the points at which the source dominates.
     * ``"clusters"``: :func:`nmfcore.spatial.clustered`; which source is which is open.
-    * ``"auto"``: directions where the geometry is known, otherwise weights; but clusters where the first variances
-      tell nothing (sources without examples), except for what a direction is given for.
+    * ``"auto"``: directions where the geometry is known, otherwise paths; but clusters where the first variances tell
+      nothing (sources without examples), except for what a direction is given for.
 
     Args:
         X: mixture (I, F, N), complex.
@@ -79,23 +82,35 @@ class Start:
 
     def __call__(self, v: Array, *, told_apart: bool = True) -> NDArray[np.complex128]:
         """Covariances (J, F, I, I) from first variances (J, F, N), which may tell the sources apart or not."""
-        kind = self.kind
-        if kind == "auto":
-            known = self.microphones is not None and len(self.X) > 1
-            kind = ("directions" if known else "weights") if told_apart else "clusters"
-        weights = self._weights(v, kind)
+        kind = self.chosen(told_apart)
+        share = self._share(v, kind)
+        measured = None
+        if kind == "paths":
+            around = [j for j, name in enumerate(self.sources) if name in self.ambient]
+            measured = direct_paths(self.X, share, ambient=around, reverberation=self.reverberation)
         fields = []
-        for name, weight in zip(self.sources, weights, strict=True):
+        for j, name in enumerate(self.sources):
             if name in self.directions or kind == "directions":
-                fields.append(self._field(name, weight))
+                fields.append(self._field(name, share[j] ** 2))
+            elif measured is not None:
+                fields.append(measured[j])
+                self.how[name] = "as it is heard" if name in self.ambient else "its direct path as it is heard"
             else:
-                fields.append(from_weights(self.X, weight[None])[0])
+                fields.append(from_weights(self.X, share[j : j + 1] ** 2)[0])
                 self.how[name] = (
                     "a cluster of the mixture" if kind == "clusters" else "where its spectra dominate the mixture"
                 )
         return np.stack(fields).astype(np.complex128)
 
-    def _weights(self, v: Array, kind: str) -> Array:
+    def chosen(self, told_apart: bool = True) -> str:
+        """The kind, where ``"auto"`` is decided."""
+        if self.kind != "auto" or len(self.X) < 2:
+            return "weights" if self.kind == "auto" else self.kind
+        if not told_apart:
+            return "clusters"
+        return "paths" if self.microphones is None else "directions"
+
+    def _share(self, v: Array, kind: str) -> Array:
         """How much of each point belongs to each source, (J, F, N)."""
         if len(v) != len(self.sources) or v.shape[1:] != self.X.shape[1:]:
             raise ValueError(
@@ -103,8 +118,8 @@ class Start:
             )
         if kind == "clusters" and len(self.X) > 1:
             return clustered(self.X, len(v))
-        share: Array = v / np.maximum(v.sum(axis=0), np.finfo(v.dtype).tiny)
-        return share**2
+        out: Array = v / np.maximum(v.sum(axis=0), np.finfo(v.dtype).tiny)
+        return out
 
     def _field(self, name: str, weight: Array) -> Array:
         assert self.frequencies is not None

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from nmfcore import spatial
+
 RATE = 8000
 
 
@@ -52,7 +54,7 @@ def test_without_geometry_the_start_is_chosen_and_told(separate, four, tmp_path)
     result = separate("-o", tmp_path / "out", "--json", mix=four)
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
-    assert {one["spatial_start"] for one in report["sources"]} == {"where its spectra dominate the mixture"}
+    assert [one["spatial_start"] for one in report["sources"]] == ["its direct path as it is heard", "as it is heard"]
     assert report["microphones"] == {"positions_m": None, "from": "not given"}
     images = [soundfile.read(tmp_path / "out" / f"{one}.wav")[0] for one in ("speech", "noise")]
     np.testing.assert_allclose(sum(images), soundfile.read(four)[0], atol=1e-5)
@@ -106,6 +108,30 @@ def test_a_kept_model_serves_again(separate, tmp_path, avfront, sounds):
     assert {source["spatial_start"] for source in two["sources"]} == {"an earlier fit"}
     # EM goes on: its likelihood begins above where it ended.
     assert two["objective"]["history"][0][0] > one["objective"]["history"][0][-1]
+
+
+def test_a_kept_model_of_blocks_lends_no_activations(separate, save, sounds, tmp_path):
+    """Blocks are equally long: what was active in the last must not become what is active in the first."""
+    long = save("long.wav", np.tile(sounds.samples, 3))
+    assert separate("-o", tmp_path / "one", "--blocks", "2", "--save-model", mix=long).exit_code == 0
+    kept = tmp_path / "one" / "model.safetensors"
+    model, _ = spatial.load(kept)
+    assert (model.H, model.v.shape[-1]) == (None, 0)
+    again = separate("-o", tmp_path / "two", "--blocks", "2", "--load-model", kept, mix=long)
+    assert again.exit_code == 0, again.stderr
+    report = json.loads((tmp_path / "two" / "report.json").read_text())
+    assert {source["spatial_start"] for source in report["sources"]} == {"an earlier fit"}
+
+
+def test_a_kept_model_of_another_recording_lends_no_activations(separate, save, sounds, tmp_path):
+    assert separate("-o", tmp_path / "one", "--save-model").exit_code == 0
+    climbed = []
+    for name, mix in (("same", sounds.mix), ("reversed", save("reversed.wav", sounds.samples[:, ::-1]))):
+        result = separate("-o", tmp_path / name, "--load-model", tmp_path / "one" / "model.safetensors", mix=mix)
+        assert result.exit_code == 0, result.stderr
+        (history,) = json.loads((tmp_path / name / "report.json").read_text())["objective"]["history"]
+        climbed.append(history[-1] - history[0])
+    assert climbed[1] > 2 * climbed[0]  # EM begins anew where it cannot go on
 
 
 def test_models_that_cannot_serve_are_named(separate, save, four, tmp_path, one_sentence, sounds):

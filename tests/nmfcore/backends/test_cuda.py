@@ -4,6 +4,7 @@ Everything runs on the emulated device, with arrays that refuse to mix with NumP
 compared with the reference in test_factor.py and test_spatial.py.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,23 @@ def test_a_divided_problem_gives_the_same_sums(precision: str, beta: float, rng:
     wide = H.astype(float)
     REFERENCE.update(half._replace(V=V, Wt=Wt, H=wide), 0.5, add)
     np.testing.assert_allclose(layout.host(arrays[2]), wide, rtol=2e-6)
+
+
+def test_threads_keep_their_workspaces_apart(rng: np.random.Generator) -> None:
+    """The same table in several threads: parts of sums that one has made are not those that another adds up."""
+    launcher = EmulatedLauncher()
+    launcher.fill = 40
+    engine = cuda.Cuda(launcher, "fp32")
+    problems = [problem(rng, 300, 70, 9) for _ in range(6)]
+
+    def gradient(arrays: tuple[Any, ...]) -> Any:
+        table, *there = arrays[0], *map(device.asarray, arrays[1:])
+        return [layout.host(one) for one in engine.split_gradient(layout.Half(table, *there, 0.0, np.full(1, 1e-12)))]
+
+    alone = [gradient(one) for one in problems]
+    with ThreadPoolExecutor(3) as pool:
+        for got, want in zip(pool.map(gradient, problems * 4), alone * 4, strict=True):
+            np.testing.assert_array_equal(got, want)
 
 
 @pytest.mark.parametrize("rank", [40, 90])

@@ -279,10 +279,10 @@ def test_the_callback_watches_and_stops(backend: str) -> None:
 
 
 def test_without_covariances_the_start_is_chosen_and_named(backend: str) -> None:
-    """Trained sources start where their spectra dominate, untrained ones from clusters; either finds them."""
+    """Trained sources start from their direct paths, untrained ones from clusters; either finds them."""
     given = scene(2, frames=400)
     model = spatial.fit(given.X, lam=0.0, n_iter=30, n_inner=1, seed=0, backend=backend, **given.options("joint"))
-    assert set(model.start.values()) == {"where its spectra dominate the mixture"}
+    assert set(model.start.values()) == {"its direct path as it is heard"}
     got = distortion(given.images, spatial.wiener(given.X, model.v, model.R))
     assert got > distortion(given.images, spatial.wiener(given.X, given.v, given.R)) - 4
     blind = spatial.fit(given.X, variance_model="nmf", sources=("a", "b"), n_iter=2, seed=0, backend=backend)

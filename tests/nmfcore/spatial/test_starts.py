@@ -46,6 +46,31 @@ def test_weights_pick_the_covariance_of_each_source() -> None:
     np.testing.assert_allclose(spatial.from_weights(1e-6 * X, 7 * weights), spatial.from_weights(X, weights))
 
 
+@pytest.mark.parametrize("share", [0.6, 0.9])
+@pytest.mark.parametrize("array", ARRAYS)
+def test_direct_paths_are_found_although_shares_tell_little(array: str, share: float) -> None:
+    """Weights mix the covariances of a talker and of ambient sound; measured against each other they are apart."""
+    place = ARRAYS[array]
+    wanted = spatial.direct_diffuse(FREQUENCIES, place, [0.6, 0.8, 0], reverberation=0.05)
+    ambient = spatial.diffuse(FREQUENCIES, place).astype(complex)
+    X, active = turns(np.stack([wanted, ambient]), 1500)
+    shares = np.repeat(share * active[:, None] + (1 - share) * (1 - active[:, None]), len(FREQUENCIES), axis=1)
+    found = spatial.direct_paths(X, shares, ambient=[1], reverberation=0.05)
+    assert error(found[:1], wanted[None]) < 0.2
+    assert error(found[:1], wanted[None]) < 0.6 * error(spatial.from_weights(X, shares[:1] ** 2), wanted[None])
+    np.testing.assert_allclose(np.trace(found, axis1=-2, axis2=-1), len(place))
+    assert np.linalg.eigvalsh(found).min() > -1e-9
+
+
+@pytest.mark.filterwarnings("error")
+def test_direct_paths_of_nothing_and_of_copies() -> None:
+    for X in (np.zeros((3, 4, 5), complex), np.ones((3, 4, 5), complex)):
+        for shares in (np.full((2, 4, 5), 0.5), np.stack([np.ones((4, 5)), np.zeros((4, 5))])):
+            found = spatial.direct_paths(X, shares)
+            assert np.isfinite(found).all()
+            np.testing.assert_allclose(np.trace(found, axis1=-2, axis2=-1), 3)
+
+
 @pytest.mark.parametrize("array", ARRAYS)
 @pytest.mark.parametrize("angle", [20.0, 75.0, 140.0])
 def test_each_source_starts_where_it_is_heard(array: str, angle: float) -> None:
@@ -92,7 +117,9 @@ def test_the_choice_is_made_by_what_is_known_and_said() -> None:
         "heard at": Start(X, ("a", "b"), **here),
         "the direction given, -90° azimuth": Start(X, ("a", "b"), directions={"a": [0, -1, 0], "b": [0, -1]}, **here),
         "diffuse field": Start(X, ("noise", "background"), **here),
-        "where its spectra dominate": Start(X, ("a", "b")),
+        "its direct path": Start(X, ("a", "b")),
+        "as it is heard": Start(X, ("noise", "background")),
+        "where its spectra dominate": Start(X, ("a", "b"), kind="weights"),
         "a cluster": Start(X, ("a", "b"), kind="clusters"),
     }
     for words, start in cases.items():
