@@ -46,6 +46,10 @@ def train(
             rich_help_panel=_SYSTEM,
         ),
     ] = "both",
+    sharpness: Annotated[
+        float,
+        typer.Option(min=0, help="How sharply proposals are told apart; the papers' is 1.", rich_help_panel=_SYSTEM),
+    ] = 2.0,
     audio_network: Annotated[
         str, typer.Option(metavar="NAME", help="small or vggish.", rich_help_panel=_SYSTEM)
     ] = "small",
@@ -102,7 +106,7 @@ def train(
         job = TrainingJob(
             manifest,
             output,
-            Variant(pooling, modalities, audio),
+            Variant(pooling, modalities, audio, sharpness=sharpness),
             {"audio": audio_network, "visual": visual_network},
             {name: path for name, path in given.items() if path is not None},
             Schedule(steps=steps, batch=batch, rate=rate, patience=patience, **shared),

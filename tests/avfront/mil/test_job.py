@@ -200,10 +200,14 @@ def test_the_command_trains(job: TrainingJob, system: System, tmp_path: Path) ->
         "4",
         "--modalities",
         "audio",
+        "--sharpness",
+        "1",
+        "--memory",
+        "0.1",
         "--device",
         "cpu",
     ]
     done = CliRunner().invoke(app, ["train", str(job.manifest), "-o", str(tmp_path), *options])
     assert done.exit_code == 0, done.output
     assert "train-0003.mp4" in done.output
-    assert System.load(tmp_path).network.variant.modalities == "audio"
+    assert System.load(tmp_path).network.variant == Variant(modalities="audio", sharpness=1.0)
