@@ -14,7 +14,7 @@ from avfront.localization import LocalizationJob
 from avfront.localization import run as localize
 from avfront.manifest import read_manifest
 from avfront.mil.job import TrainingJob, train
-from avfront.mil.training import Schedule
+from avfront.mil.schedule import Schedule
 from avfront.proposals import Settings
 from avfront.synth.collection import Recipe, make_set
 

@@ -166,7 +166,7 @@ Estimator = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Of regression: **ls** (default), **spls** or **joint**.",
+        help="Of regression: **timbre** (default), **ls**, **spls** or **joint**.",
         rich_help_panel=MOTION,
     ),
 ]

@@ -46,6 +46,10 @@ def train(
             rich_help_panel=_SYSTEM,
         ),
     ] = "both",
+    sharpness: Annotated[
+        float,
+        typer.Option(min=0, help="How sharply proposals are told apart; the papers' is 1.", rich_help_panel=_SYSTEM),
+    ] = 2.0,
     audio_network: Annotated[
         str, typer.Option(metavar="NAME", help="small or vggish.", rich_help_panel=_SYSTEM)
     ] = "small",
@@ -80,6 +84,9 @@ def train(
     seed: Annotated[
         int, typer.Option(min=0, help="The same seed gives the same system.", rich_help_panel=_LEARNING)
     ] = 0,
+    memory: Annotated[
+        float, typer.Option(metavar="GB", min=0, help="For clips that were read.", rich_help_panel=LIMITS)
+    ] = 4.0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that read clips.", rich_help_panel=LIMITS)] = 0,
     device: Device = "auto",
     force: Force = False,
@@ -92,19 +99,20 @@ def train(
         from avfront.mil.job import BASE, TrainingJob
         from avfront.mil.job import train as run
         from avfront.mil.network import Variant
-        from avfront.mil.training import Schedule
+        from avfront.mil.schedule import Schedule
 
         given = {"audio": audio_weights, "visual": visual_weights}
         shared: Any = {"accumulate": accumulate, "workers": workers, "seed": seed}
         job = TrainingJob(
             manifest,
             output,
-            Variant(pooling, modalities, audio),
+            Variant(pooling, modalities, audio, sharpness=sharpness),
             {"audio": audio_network, "visual": visual_network},
             {name: path for name, path in given.items() if path is not None},
             Schedule(steps=steps, batch=batch, rate=rate, patience=patience, **shared),
             replace(BASE, steps=base_steps, batch=base_batch, **shared),
             finetune=finetune,
+            memory=1e9 * memory,
             device=device,
             force=force,
         )

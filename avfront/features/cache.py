@@ -10,107 +10,106 @@ of the clip be extracted again.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from avfront.features.audio import AudioNetwork
 from avfront.features.bags import Features
-from avfront.features.extraction import audio_features, visual_features
+from avfront.features.extraction import NO_PICTURES, NO_SOUND, Arrays, heard, seen
 from avfront.features.visual import VisualNetwork
 from avfront.features.weights import fingerprint
 from avfront.job import Progress
 from avfront.proposals import Proposals, Store
-from avfront.proposals.store import replaced, unwritable
+from avfront.proposals.files import replaced, unwritable
 
 _CLIPS = 8  # whose patches go through the audio network together
 
-Arrays = dict[str, npt.NDArray[Any]]
 
-
-def extract_all(
-    store: Store,
-    keys: Iterable[str],
-    audio: AudioNetwork,
-    visual: VisualNetwork,
-    *,
-    progress: Progress = lambda stage, share: None,
-) -> Iterator[tuple[str, Features]]:
-    """The features of clips of a store, one by one in their order; only what is not kept yet is computed.
+class FeatureCache:
+    """The features of the clips of a store; only what is not kept yet is computed.
 
     Parameters
     ----------
     store : Store
-    keys : iterable of str
-        Clips that the store has.
-    audio, visual : networks
-        They predict (no dropout), on the device where they are.
-    progress : callable
-        Called with ``"features"`` and the share of the clips that is done.
-
-    Raises
-    ------
-    AvfrontError
-        If there are no proposals of a clip, or the features cannot be written.
+    audio, visual : network or None
+        They predict (no dropout), on the device where they are; their weights stay as they are. Without one, there are
+        no features of its modality.
     """
 
-    def hear(clips: Sequence[Proposals]) -> list[Arrays]:
-        both = audio_features([patches for clip in clips for patches in (clip.tsp, clip.ncp)], audio)
-        return [
-            {
-                "duration": np.array([clip.duration]),
-                "tsp": tsp,
-                "tsp_times": clip.tsp_times,
-                "ncp": ncp,
-                "ncp_times": clip.ncp_times,
-                "ncp_components": clip.ncp_components,
-            }
-            for clip, tsp, ncp in zip(clips, both[::2], both[1::2], strict=True)
-        ]
+    def __init__(self, store: Store, audio: AudioNetwork | None, visual: VisualNetwork | None) -> None:
+        self._store = store
+        self._audio = audio and _Kept(store, _folder(store, "audio", audio), lambda clips: _lasting(clips, audio))
+        self._visual = visual and _Kept(store, _folder(store, "visual", visual), lambda clips: seen(clips, visual))
 
-    def look(clips: Sequence[Proposals]) -> list[Arrays]:
-        return [
-            {"boxes": visual_features(clip, visual), "box_times": clip.frame_times[clip.box_frames]} for clip in clips
-        ]
+    def __getitem__(self, key: str) -> Features:
+        """Those of one clip."""
+        return self._of([key])[0]
 
-    every = list(keys)
-    ears, eyes = (_folder(store, *each) for each in (("audio", audio), ("visual", visual)))
-    rest, done = iter(every), 0
-    while chunk := list(islice(rest, _CLIPS)):
-        read = lru_cache(store.read)  # for both networks
-        for key, heard, seen in zip(
-            chunk, _kept(store, ears, chunk, read, hear), _kept(store, eyes, chunk, read, look), strict=True
-        ):
-            arrays = heard | seen
-            yield key, Features(float(arrays.pop("duration")[0]), **arrays)
-        done += len(chunk)
-        progress("features", done / len(every))
+    def every(
+        self, keys: Iterable[str], *, progress: Progress = lambda stage, share: None
+    ) -> Iterator[tuple[str, Features]]:
+        """Those of many clips, one by one in their order; `progress` is told of ``"features"``.
+
+        Raises
+        ------
+        AvfrontError
+            If there are no proposals of a clip, or the features cannot be written.
+        """
+        wanted = list(keys)
+        rest, done = iter(wanted), 0
+        while chunk := list(islice(rest, _CLIPS)):
+            yield from zip(chunk, self._of(chunk), strict=True)
+            done += len(chunk)
+            progress("features", done / len(wanted))
+
+    def _of(self, keys: Sequence[str]) -> list[Features]:
+        read = lru_cache(self._store.read)  # for both networks
+        sounds = self._audio.of(keys, read) if self._audio else [self._unheard(key) for key in keys]
+        sights = self._visual.of(keys, read) if self._visual else [NO_PICTURES] * len(keys)
+        found = [sound | sight for sound, sight in zip(sounds, sights, strict=True)]
+        return [Features(float(arrays.pop("duration")[0]), **arrays) for arrays in found]
+
+    def _unheard(self, key: str) -> Arrays:
+        return NO_SOUND | {"duration": np.array([self._store.duration(key)])}
 
 
-def _kept(
-    store: Store,
-    folder: Path,
-    keys: Sequence[str],
-    read: Callable[[str], Proposals],
-    compute: Callable[[Sequence[Proposals]], list[Arrays]],
-) -> list[Arrays]:
-    """The arrays of these clips from the folder, to which those that are missing or out of date are added."""
-    stamps = {key: store.stamp(key) for key in keys}
-    found = {key: _read(folder / f"{key}.safetensors", stamps[key]) for key in keys}
-    missing = [key for key in keys if not found[key]]
-    if missing:
-        for key, arrays in zip(missing, compute([read(key) for key in missing]), strict=True):
-            _write(folder / f"{key}.safetensors", arrays, stamps[key])
-            found[key] = arrays
-    return [found[key] for key in keys]
+@dataclass(frozen=True)
+class _Kept:
+    """What one network makes of clips, in a folder."""
+
+    store: Store
+    folder: Path
+    compute: Callable[[Sequence[Proposals]], list[Arrays]]
+
+    def of(self, keys: Sequence[str], read: Callable[[str], Proposals]) -> list[Arrays]:
+        """The arrays of these clips from the folder, to which those that are missing or out of date are added."""
+        stamps = {key: self.store.stamp(key) for key in keys}
+        found = {key: _read(self._place(key), stamps[key]) for key in keys}
+        missing = [key for key in keys if not found[key]]
+        if missing:
+            for key, arrays in zip(missing, self.compute([read(key) for key in missing]), strict=True):
+                _write(self._place(key), arrays, stamps[key])
+                found[key] = arrays
+        return [found[key] for key in keys]
+
+    def _place(self, key: str) -> Path:
+        return self.folder / f"{key}.safetensors"
 
 
 def _folder(store: Store, sense: str, network: AudioNetwork | VisualNetwork) -> Path:
     return store.folder / "features" / f"{sense}-{network.name}-{fingerprint(network)}"
+
+
+def _lasting(clips: Sequence[Proposals], network: AudioNetwork) -> list[Arrays]:
+    """What is heard, and for how long."""
+    return [
+        arrays | {"duration": np.array([clip.duration])}
+        for clip, arrays in zip(clips, heard(clips, network), strict=True)
+    ]
 
 
 def _read(path: Path, stamp: str) -> Arrays:

@@ -1,32 +1,34 @@
 """Separation by what moves: components of the sound go to the object whose motion explains them.
 
-Parekh (2019), chapters 3 and 4, and the methods that they are compared with. Each is one call of nmfcore.
+Parekh (2019), chapters 3 and 4, and the methods that they are compared with. Each is one call of nmfcore; by default,
+timbre has a say in which object a component goes to.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from avfront.errors import AvfrontError
+from avfront.motion.assignment import assign
 
 if TYPE_CHECKING:
-    from nmfcore.models import SourceFactors
+    from nmfcore.models import CrossModalResult, SourceFactors
 
 Array = npt.NDArray[Any]
 Integers = npt.NDArray[np.int64]
 
 NAMES = ("regression", "soft-coupled", "mel", "motion-init", "motion-cluster")
-ESTIMATORS = ("ls", "spls", "joint")
+ESTIMATORS = ("timbre", "ls", "spls", "joint")
 FRAME_SECONDS = 0.0929  # 4096 samples at 44.1 kHz, Hamming, three quarters overlap: the thesis's
 OVERLAP = 4
 
 # Mean sum over a frame's bins. The smoothness of soft coupling depends on it: at this level, strings come out best
 # with the thesis's weights.
 _LEVEL = 10.0
-_ITERATIONS = {"regression": 200}  # the others 100
+_ITERATIONS = {"regression": 200, "mel": 200}  # the others 100
 _PER_SOURCE = {"regression": 15, "mel": 15, "motion-cluster": 4}  # components; the others follow the motion
 
 
@@ -74,18 +76,19 @@ class ByMotion:
         One of :data:`NAMES`.
     estimator : str
         Of regression: "ls" (least squares after NMF), "spls" (the same, sparse) or "joint" (with NMF, from an NMF
-        start).
+        start), as in the thesis; or "timbre" (least squares, and timbre decides too:
+        :func:`avfront.motion.assignment.assign`).
     components : int, optional
         Spectral patterns per object; 15 for regression and mel, 4 for motion-cluster. The coupled methods have one
         for each motion activation, and no choice.
     iterations : int, optional
-        Multiplicative updates: 200 for regression, 100 for the others.
+        Multiplicative updates: 200 for regression and mel, 100 for the others.
     restarts : int
         Random starts, of which the one with the lowest objective is kept.
     """
 
     name: str = "regression"
-    estimator: str = "ls"
+    estimator: str = "timbre"
     components: int | None = None
     iterations: int | None = None
     restarts: int = 5
@@ -194,10 +197,12 @@ def separate(
             V,
             motions.speeds.T,
             motions.sources,
-            method={"ls": "ls", "spls": "sparse", "joint": "joint"}[settings.estimator],
+            method={"spls": "sparse", "joint": "joint"}.get(settings.estimator, "ls"),
             n_components=components,
             **common,
         )
+        if settings.estimator == "timbre":
+            return _by_timbre_too(fit, motions, rate, seed)
         return Heard(fit, fit.clusters, fit.sounding, fit.A)
     factors: SourceFactors
     if settings.name == "soft-coupled":
@@ -214,6 +219,14 @@ def separate(
     return _located(factors, motions)
 
 
+def _by_timbre_too(fit: "CrossModalResult", motions: Motions, rate: int, seed: int) -> Heard:
+    """The components of a regression given to the objects anew; each keeps to a cluster of its object."""
+    labels = assign(fit.W, fit.H, motions.speeds[fit.sounding], rate, seed)
+    weights = np.where(labels[:, None] == motions.sources, fit.A, 0)
+    clusters = np.where(weights.any(axis=1), weights.argmax(axis=1), fit.sounding[labels])
+    return Heard(replace(fit, labels=labels, clusters=clusters), clusters, fit.sounding, weights)
+
+
 def _correlation(a: Array, b: Array) -> Array:
     """Between the rows of a and those of b; 0 for a row that never changes."""
     a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
@@ -228,8 +241,6 @@ def _envelopes(factors: "SourceFactors") -> Array:
 
 def _in_order(factors: "SourceFactors", motions: Motions) -> "SourceFactors":
     """Blind sources renumbered, so that together they go best with the motions of the objects."""
-    from dataclasses import replace
-
     from scipy.optimize import linear_sum_assignment
 
     levels = np.stack([_envelopes(factors)[factors.labels == j].sum(axis=0) for j in range(motions.count)])

@@ -6,7 +6,7 @@ Needs torch: ``pip install 'nmfcore[mil]'``.
 
 from avfront.mil.job import TrainingJob, train
 from avfront.mil.network import Variant
+from avfront.mil.schedule import Schedule
 from avfront.mil.system import Classifier, Fusion, Scores, System
-from avfront.mil.training import Schedule
 
 __all__ = ["Classifier", "Fusion", "Schedule", "Scores", "System", "TrainingJob", "Variant", "train"]

@@ -23,6 +23,11 @@ class Instance:
     inputs: tuple[Tensor, ...]
     windows: Tensor  # (P,), int
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        return sum(part.nbytes for part in (*self.inputs, self.windows))
+
 
 @dataclass(frozen=True)
 class Batch:

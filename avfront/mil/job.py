@@ -12,30 +12,31 @@ What is under ``training/`` lets a run that was interrupted go on; it may be del
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 
 from avfront import metrics
 from avfront.errors import AvfrontError
-from avfront.features import AudioNetwork, VisualNetwork, audio_network, extract_all, visual_network
+from avfront.features import AudioNetwork, FeatureCache, VisualNetwork, audio_network, visual_network
 from avfront.features.weights import fingerprint
 from avfront.job import Progress
 from avfront.manifest import SPLITS, Manifest, Split, read_manifest
 from avfront.mil import parallel
-from avfront.mil.dataset import Examples, Instance, instances
+from avfront.mil.dataset import Examples, instances
+from avfront.mil.joined import Joined
+from avfront.mil.memory import Memory
 from avfront.mil.network import MODALITIES, Network, Variant
-from avfront.mil.raw import Raw, Share, Varied
+from avfront.mil.raw import Raw, Share, Varied, watched
+from avfront.mil.schedule import Schedule
 from avfront.mil.system import FILES, System
-from avfront.mil.training import Schedule, Validation, evaluate, fit
+from avfront.mil.training import Validation, evaluate, fit
 from avfront.outputs import Outputs
 from avfront.proposals import Settings, Store, propose
 
@@ -68,6 +69,8 @@ class TrainingJob:
         At last train the base networks together with the heads, at a tenth of the rate of `base_schedule`.
     settings : Settings, optional
         How proposals are made; None is as those that are there already, or the papers'.
+    memory : float
+        Bytes for clips that were read, in each process; what does not fit is read again from the disk.
     device : {"auto", "cpu", "cuda"}
     force : bool
         Replace a system that is there already.
@@ -83,6 +86,7 @@ class TrainingJob:
     share: Share = field(default_factory=Share)
     finetune: bool = False
     settings: Settings | None = None
+    memory: float = 4e9
     device: str = "auto"
     force: bool = False
 
@@ -147,11 +151,9 @@ class Training:
         stamp = fingerprint(audio) + fingerprint(visual)
         self._fit(network, self._of_features(audio, visual), job.schedule, "heads", stamp)
         if job.finetune:
-            both = {"audio": audio, "visual": visual}
-            network.bases = nn.ModuleDict({name: both[name] for name in network.heads})
             slow = replace(job.base_schedule, rate=job.base_schedule.rate / 10)
-            self._fit(network, self._of_proposals(job.variant), slow, "finetuning", stamp)
-            network.bases = nn.ModuleDict()
+            with network.upon({"audio": audio, "visual": visual}):
+                self._fit(network, self._of_proposals(job.variant), slow, "finetuning", stamp, trained=True)
         examples = self._of_features(audio, visual)
         found = {split: evaluate(network, examples(split), self.device) for split in SPLITS if self.clips[split]}
         thresholds = metrics.tune_thresholds(self._truth("validation"), found["validation"].scores)
@@ -173,13 +175,20 @@ class Training:
             base = make(job.networks[name], job.weights.get(name))
             if name in job.weights or name not in MODALITIES[job.variant.modalities]:
                 return base.to(self.device)
-            variant = Variant("attention", name, job.variant.audio, hidden=0)
+            variant = Variant("attention", name, job.variant.audio, hidden=0, sharpness=1.0)
             network = Network(variant, len(self.manifest.classes), {name: base.size}, {name: base})
         self._fit(network, self._of_proposals(variant), job.base_schedule, name)
         return base
 
     def _fit(
-        self, network: Network, examples: Callable[[Split], Examples], schedule: Schedule, stage: str, stamp: str = ""
+        self,
+        network: Network,
+        examples: Callable[[Split], Examples],
+        schedule: Schedule,
+        stage: str,
+        stamp: str = "",
+        *,
+        trained: bool = False,
     ) -> None:
         fit(
             network,
@@ -191,43 +200,41 @@ class Training:
             progress=self.progress,
             name=stage,
             stamp=self.stamp + stamp,
+            trained=trained,
         )
 
     def _of_features(self, audio: AudioNetwork, visual: VisualNetwork) -> Callable[[Split], Examples]:
-        """Clips of a split by their features, all of which are held in memory."""
-        keys = [clip.key for split in SPLITS for clip in self.clips[split]]
+        """Clips of a split by their features."""
+        variant = self.job.variant
+        used = MODALITIES[variant.modalities]
+        cache = FeatureCache(self.store, audio if "audio" in used else None, visual if "visual" in used else None)
         if parallel.rank() == 0:  # the others find them done
-            self._extracted(keys, audio, visual)
+            for _ in cache.every([clip.key for split in SPLITS for clip in self.clips[split]], progress=self.progress):
+                pass
         parallel.wait()
-        held = self._extracted(keys, audio, visual)
+        held = Memory(
+            lambda key: instances(cache[key], variant),
+            lambda found: sum(one.nbytes for one in found.values()),
+            self.job.memory,
+        )
 
         def of(split: Split) -> Examples:
             clips = self.clips[split]
-            return Examples(self._truth(split), lambda index, rng: held[clips[index].key])
+            kind = Joined if split == "train" else Examples
+            return kind(self._truth(split), lambda index, rng: held(clips[index].key))
 
         return of
 
-    def _extracted(
-        self, keys: Sequence[str], audio: AudioNetwork, visual: VisualNetwork
-    ) -> dict[str, dict[str, Instance]]:
-        every = extract_all(self.store, keys, audio, visual, progress=self.progress)
-        return {key: instances(features, self.job.variant) for key, features in every}
-
     def _of_proposals(self, variant: Variant) -> Callable[[Split], Examples]:
-        """Clips of a split by what base networks take; each is read once."""
-        raw = lru_cache(maxsize=None)(lambda key: Raw(self.store.read(key), variant))
+        """Clips of a split by what base networks take."""
+        raw = Memory(lambda key: Raw(self.store.read(key), variant), lambda one: one.nbytes, self.job.memory)
 
         def of(split: Split) -> Examples:
             clips = self.clips[split]
             if split == "train":
                 mix = variant.modalities == "audio"
                 return Varied(self._truth(split), lambda index: raw(clips[index].key), self.job.share, mix=mix)
-            # To follow the training a part of each clip will do, if it is always the same.
-            part = Share(pictures=10, segments=20, components=20)
-            return Examples(
-                self._truth(split),
-                lambda index, rng: raw(clips[index].key).instances(part, np.random.default_rng(index)),
-            )
+            return watched(self._truth(split), lambda index: raw(clips[index].key))
 
         return of
 

@@ -1,6 +1,7 @@
 """The network of the weakly supervised system: proposals of a clip in, scores of the clip and of its proposals out."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -30,6 +31,10 @@ class Variant:
         Outputs of the layer that adapts the features of a modality to the task; 0 leaves it out.
     dropout : float
         Share of that layer's outputs that is left out at random while learning, 0 ≤ dropout < 1.
+    sharpness : float
+        How sharply proposals are told apart, κ > 0: a factor of B, which begins with about equal weights for all; the
+        r of the soft maximum with one stream. The papers' is 1; with larger ones classes of the made set are told
+        better, and from 3 on placed worse.
 
     Raises
     ------
@@ -45,6 +50,7 @@ class Variant:
     audio: str = "both"
     hidden: int = 128
     dropout: float = 0.5
+    sharpness: float = 2.0
 
     def __post_init__(self) -> None:
         for name, known in (("pooling", POOLINGS), ("modalities", MODALITIES), ("audio", AUDIO)):
@@ -53,10 +59,10 @@ class Variant:
                 raise AvfrontError(
                     f"{name}='{value}' is not known", remedy=f"choose one of {', '.join(known)}", usage=True
                 )
-        if self.hidden < 0 or not 0 <= self.dropout < 1:
+        if self.hidden < 0 or not 0 <= self.dropout < 1 or not 0 < self.sharpness < float("inf"):
             raise AvfrontError(
-                f"hidden={self.hidden} or dropout={self.dropout} is out of range",
-                remedy="give hidden ≥ 0 and 0 ≤ dropout < 1",
+                f"hidden={self.hidden}, dropout={self.dropout} or sharpness={self.sharpness} is out of range",
+                remedy="give hidden ≥ 0, 0 ≤ dropout < 1 and sharpness > 0",
                 usage=True,
             )
 
@@ -116,7 +122,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.variant = variant
-        self.pooling = POOLINGS[variant.pooling]()
+        self.pooling = POOLINGS[variant.pooling](variant.sharpness)
         used = MODALITIES[variant.modalities]
         self.heads = nn.ModuleDict(
             {name: Head(sizes[name], classes, variant, localizes=self.pooling.localizes) for name in used}
@@ -131,6 +137,15 @@ class Network(nn.Module):
             a, b = head(bags[name].features)
             scored[name] = self.pooling.weigh(a.float(), None if b is None else b.float(), bags[name])
         return Scored(self.pooling.fuse([(scored[name], bags[name]) for name in scored]), scored)
+
+    @contextmanager
+    def upon(self, bases: Mapping[str, nn.Module]) -> Iterator[None]:
+        """Meanwhile inputs are what these base networks take, and they learn with the heads."""
+        self.bases = nn.ModuleDict({name: bases[name] for name in self.heads})
+        try:
+            yield
+        finally:
+            self.bases = nn.ModuleDict()
 
     def _bag(self, name: str, items: Items) -> Bag:
         base = self.bases[name] if name in self.bases else nn.Identity()

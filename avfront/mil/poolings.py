@@ -19,9 +19,18 @@ Scored = tuple[Tensor, Bag]  # E (B, P, C) of one modality, and what it is of
 
 
 class Pooling(ABC):
-    """A way from proposals to clips."""
+    """A way from proposals to clips.
+
+    Parameters
+    ----------
+    sharpness : float
+        κ, see :class:`avfront.mil.network.Variant`.
+    """
 
     localizes: ClassVar[bool] = True  # whether it has a use for B
+
+    def __init__(self, sharpness: float = 1.0) -> None:
+        self._sharpness = sharpness
 
     @abstractmethod
     def weigh(self, a: Tensor, b: Tensor | None, bag: Bag) -> Tensor:
@@ -43,11 +52,11 @@ class Pooling(ABC):
 
 
 class TwoStream(Pooling):
-    """E = A ⊙ softmax over proposals of B; its sum, on the unit sphere, is added over modalities (equation 1)."""
+    """E = A ⊙ softmax over proposals of κ B; its sum, on the unit sphere, is added over modalities (equation 1)."""
 
     def weigh(self, a: Tensor, b: Tensor | None, bag: Bag) -> Tensor:
         assert b is not None
-        return a * softmax(b, bag.mask[..., None])
+        return a * softmax(self._sharpness * b, bag.mask[..., None])
 
     def fuse(self, scored: Sequence[Scored]) -> Tensor:
         return sum((F.normalize(e.sum(1)) for e, _ in scored), start=torch.tensor(0.0))
@@ -62,7 +71,9 @@ class OneStream(Pooling):
         return a * bag.mask[..., None]
 
     def fuse(self, scored: Sequence[Scored]) -> Tensor:
-        return sum((F.normalize(log_mean_exp(e, bag.mask[..., None])) for e, bag in scored), start=torch.tensor(0.0))
+        # To divide by κ would change nothing on the sphere.
+        soft = (log_mean_exp(self._sharpness * e, bag.mask[..., None]) for e, bag in scored)
+        return sum((F.normalize(each) for each in soft), start=torch.tensor(0.0))
 
 
 class Synchronous(Pooling):
@@ -71,7 +82,7 @@ class Synchronous(Pooling):
     def weigh(self, a: Tensor, b: Tensor | None, bag: Bag) -> Tensor:
         assert b is not None
         within = _windows(bag)  # (B, T, P)
-        weights = softmax(b[:, None], within[..., None], dim=2)  # (B, T, P, C)
+        weights = softmax(self._sharpness * b[:, None], within[..., None], dim=2)  # (B, T, P, C)
         return a * weights.sum(1)
 
     def fuse(self, scored: Sequence[Scored]) -> Tensor:
@@ -93,7 +104,7 @@ class Attention(Pooling):
 
     def weigh(self, a: Tensor, b: Tensor | None, bag: Bag) -> Tensor:
         assert b is not None
-        return a.sigmoid() * softmax(b, bag.mask[..., None])
+        return a.sigmoid() * softmax(self._sharpness * b, bag.mask[..., None])
 
     def fuse(self, scored: Sequence[Scored]) -> Tensor:
         return sum((e.sum(1) for e, _ in scored), start=torch.tensor(0.0)) / len(scored)
@@ -108,7 +119,7 @@ class DeepDetection(Attention):
 
     def weigh(self, a: Tensor, b: Tensor | None, bag: Bag) -> Tensor:
         assert b is not None
-        return a.softmax(2) * softmax(b, bag.mask[..., None])
+        return a.softmax(2) * softmax(self._sharpness * b, bag.mask[..., None])
 
 
 POOLINGS: dict[str, type[Pooling]] = {

@@ -22,13 +22,13 @@ from torch import nn
 from avfront.errors import AvfrontError
 from avfront.features import AudioNetwork, Features, VisualNetwork, audio_network, extract, visual_network
 from avfront.mil.dataset import collate, instances
-from avfront.mil.network import Network, Variant
+from avfront.mil.network import MODALITIES, Network, Variant
 from avfront.outputs import Outputs
 from avfront.proposals import Proposals, Settings
 
 Array = npt.NDArray[np.float32]
 FILES = ("system.json", "weights.safetensors")
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,9 @@ class System(Classifier):
         return Scores(found.clips[0].cpu().numpy(), proposals.get("visual", none), audio[:segments], audio[segments:])
 
     def predict(self, proposals: Proposals) -> Scores:
-        return self.score(extract(proposals, self.audio, self.visual))
+        used = MODALITIES[self.network.variant.modalities]
+        audio, visual = (self.audio if "audio" in used else None), (self.visual if "visual" in used else None)
+        return self.score(extract(proposals, audio, visual))
 
     def save(self, folder: Path, *, force: bool = False) -> None:
         """Write the files of the system, both or none of them.

@@ -21,64 +21,7 @@ from avfront.mil import checkpoint, parallel
 from avfront.mil.dataset import Balanced, Batch, Examples
 from avfront.mil.journal import Journal
 from avfront.mil.network import Network
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to learn.
-
-    Attributes
-    ----------
-    steps : int
-        Updates of the weights at most.
-    batch : int
-        Clips of an update, over all processes.
-    accumulate : int
-        Parts in which a batch is computed, one after another, where it does not fit into memory at once.
-    rate : float
-        Step size of Adam.
-    interval : int
-        Updates from one validation and checkpoint to the next: what an interruption costs at most.
-    patience : int
-        Validations without a better one after which training ends.
-    presence : float
-        See :class:`avfront.mil.dataset.Balanced`.
-    mixed : bool
-        Half precision where a GPU is faster at it.
-    workers : int
-        Processes that read clips beside this one.
-    seed : int
-        The same seed gives the same weights, on the same machine.
-
-    Raises
-    ------
-    AvfrontError
-        If a value is out of range.
-    """
-
-    steps: int = 2000
-    batch: int = 24
-    accumulate: int = 1
-    rate: float = 1e-3
-    interval: int = 50
-    patience: int = 10
-    presence: float = 5.0
-    mixed: bool = True
-    workers: int = 0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch", "accumulate", "interval", "patience", "presence"):
-            if getattr(self, name) < 1:
-                raise AvfrontError(f"{name}={getattr(self, name)} is too small", remedy="give 1 or more", usage=True)
-        if not 0 < self.rate < math.inf:
-            raise AvfrontError(f"rate={self.rate} is out of range", remedy="give a positive number", usage=True)
-        if self.batch % (self.accumulate * parallel.count()):
-            raise AvfrontError(
-                f"batch={self.batch} cannot be split into {self.accumulate} parts for {parallel.count()} processes",
-                remedy="give a multiple of both",
-                usage=True,
-            )
+from avfront.mil.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -100,6 +43,7 @@ def fit(
     progress: Progress = lambda stage, share: None,
     name: str = "training",
     stamp: str = "",
+    trained: bool = False,
 ) -> None:
     """Train a network in place; it is left with the weights that had the best mean average precision on `validation`.
 
@@ -120,6 +64,8 @@ def fit(
         Told of `name` with the loss, and the share of the steps that are done.
     stamp : str
         Stands for what else the run depends on: one that was begun with another stamp is not taken up.
+    trained : bool
+        The network has learned already: if nothing better is found, it is left as it is.
 
     Raises
     ------
@@ -131,11 +77,13 @@ def fit(
         draws = Balanced(train.truth, schedule.steps, schedule.batch, presence=schedule.presence, seed=schedule.seed)
         own = (draws[step][parallel.rank() :: parallel.count()] for step in range(run.standing.step, schedule.steps))
         losses: list[float] = []
+        if trained and not run.standing.step:
+            run.record(evaluate(network, validation, run.device), validation.truth)
         for batch in train.drawn(own, workers=schedule.workers) if not run.ended else ():
             losses.append(run.update(batch))
             progress(f"{name}, loss {losses[-1]:.3f}", run.standing.step / schedule.steps)
             if run.standing.step % schedule.interval == 0 or run.standing.step == schedule.steps:
-                run.record(evaluate(network, validation, run.device), validation.truth, float(np.mean(losses)))
+                run.record(evaluate(network, validation, run.device), validation.truth, loss=float(np.mean(losses)))
                 losses.clear()
                 if run.ended:
                     break
@@ -230,8 +178,8 @@ class Run:
         standing.step += 1
         return total
 
-    def record(self, found: Validation, truth: npt.NDArray[np.bool_], loss: float) -> None:
-        """Note a validation, and keep where the run stands."""
+    def record(self, found: Validation, truth: npt.NDArray[np.bool_], **facts: float) -> None:
+        """Note a validation with these facts, and keep where the run stands."""
         standing = self.standing
         value = parallel.agreed(metrics.mean_average_precision(truth, found.scores))
         if value > standing.best_value:
@@ -243,7 +191,7 @@ class Run:
             said = found.scores > metrics.tune_thresholds(truth, found.scores)
             self._journal.write(
                 standing.step,
-                loss=loss,
+                **facts,
                 validation_loss=found.loss,
                 validation_map=value,
                 validation_f1=float(metrics.f_score(truth, said).f1),

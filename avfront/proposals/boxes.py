@@ -16,11 +16,6 @@ _LEAST_SIDE = 240  # pixels of the longer side: smaller pictures are enlarged, a
 # Scores below which boxes are not refined. Ten boxes beyond the first are found in most pictures, five times as fast as
 # with OpenCV's own, the second.
 _LOWEST_SCORES = (0.3, 0.01)
-# The overlap of neighbouring windows that are tried (α), the one from which on two boxes are one (β), and how much
-# large boxes lose (κ): 0.65, 0.75 and 1.5 in the paper, where a thousand boxes are kept. Of ten, too many were the
-# same: they held 75 % of the objects in drawn scenes (IoU 0.5); with these values and the blur 96 %, in half the time.
-_STEP, _OVERLAP, _LARGE = 0.55, 0.5, 1.2
-_SMALLEST = 1000 / (500 * 375)  # of the picture: EdgeBoxes' 1000 pixels in pictures of the size it was made for
 # What a forest must say of itself.
 _FOREST_TREES = ("childs", "featureIds", "thresholds", "edgeBoundaries", "edgeBins")
 _FOREST_SIZES = (
@@ -35,7 +30,7 @@ class EdgeBoxes:
     Parameters
     ----------
     settings : Settings
-        `boxes` and `edges` are used.
+        `boxes`, `box_…` and `edges` are used.
 
     Raises
     ------
@@ -52,7 +47,7 @@ class EdgeBoxes:
 
     def __init__(self, settings: Settings = Settings()) -> None:  # noqa: B008  frozen
         self._cv2 = extra("cv2")
-        self._count = settings.boxes
+        self._settings = settings
         self._forest: Any = None if settings.edges == "gradient" else self._read(Path(settings.edges))
 
     def __call__(self, pictures: Pictures) -> tuple[Array, Indices]:
@@ -72,15 +67,15 @@ class EdgeBoxes:
         boxes: Any = ()
         for lowest in _LOWEST_SCORES:
             finder = self._cv2.ximgproc.createEdgeBoxes(
-                maxBoxes=self._count,
+                maxBoxes=self._settings.boxes,
                 minScore=lowest,
-                minBoxArea=_SMALLEST * height * width,
-                alpha=_STEP,
-                beta=_OVERLAP,
-                kappa=_LARGE,
+                minBoxArea=self._settings.box_smallest * height * width,
+                alpha=self._settings.box_step,
+                beta=self._settings.box_overlap,
+                kappa=self._settings.box_large,
             )
             boxes, _ = finder.getBoundingBoxes(edges, normals)
-            if len(boxes) == self._count:
+            if len(boxes) == self._settings.boxes:
                 break
         return np.asarray(boxes if len(boxes) else [(0, 0, width, height)], np.float32) / np.float32(zoom)
 

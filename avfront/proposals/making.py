@@ -14,10 +14,11 @@ from avfront.manifest import Clip
 from avfront.proposals import reading
 from avfront.proposals.boxes import EdgeBoxes, in_original
 from avfront.proposals.components import Factors, factorize
+from avfront.proposals.files import file_stamp
 from avfront.proposals.found import Array, Heard, Indices, Proposals, Settings
 from avfront.proposals.hearing import hear, listen, workers
 from avfront.proposals.reading import Material
-from avfront.proposals.store import Store, file_stamp
+from avfront.proposals.store import Store
 
 # What is held at a time: so many clips, and about so much sound.
 _CLIPS, _SECONDS = 64, 640.0

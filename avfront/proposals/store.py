@@ -11,7 +11,6 @@ Each file gets its name only when it is whole, so that a run may be killed at an
 what is there is done.
 """
 
-import json
 import os
 import zipfile
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ import numpy as np
 
 from avfront.errors import AvfrontError
 from avfront.extras import extra
+from avfront.proposals.files import file_stamp, read_json, replaced, sweep, unwritable, write_json
 from avfront.proposals.found import Proposals, Settings
 
 _SUFFIX = ".zarr.zip"
@@ -34,6 +34,8 @@ _HALF = frozenset({"tsp", "ncp"})
 
 class Store:
     """A folder of proposals, clip by clip.
+
+    What a program left half written when it was killed is deleted after an hour, when the folder is opened.
 
     Parameters
     ----------
@@ -68,8 +70,9 @@ class Store:
         try:
             for name in ("clips", "skipped"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
+            sweep(self.folder)
             if recorded is None:
-                _write_json(self.folder / "settings.json", asdict(self.settings))
+                write_json(self.folder / "settings.json", asdict(self.settings))
         except OSError as error:
             raise unwritable(self.folder, error) from error
 
@@ -84,12 +87,12 @@ class Store:
     def skipped(self) -> dict[str, str]:
         """Clips without proposals, and why."""
         paths = sorted((self.folder / "skipped").glob("[!.]*.json"))
-        return {path.stem: str(_read_json(path)["reason"]) for path in paths}
+        return {path.stem: str(read_json(path)["reason"]) for path in paths}
 
     def settled(self, key: str, stamp: str = "") -> bool:
         """Whether the clip is done or skipped, from a file with that stamp (its size and date)."""
         if self._note(key).exists():
-            return bool(_read_json(self._note(key)).get("stamp") == stamp)
+            return bool(read_json(self._note(key)).get("stamp") == stamp)
         if key not in self:
             return False
         with _opened(self._place(key)) as group:
@@ -98,6 +101,11 @@ class Store:
     def stamp(self, key: str) -> str:
         """Tells whether the proposals of a clip are still the ones that they were."""
         return file_stamp(self._place(key))
+
+    def duration(self, key: str) -> float:
+        """Of a clip that is done, s; without reading all of it."""
+        with _opened(self._place(key)) as group:
+            return float(group.attrs["duration"])
 
     def read(self, key: str) -> Proposals:
         """The proposals of a clip.
@@ -138,7 +146,7 @@ class Store:
     def skip(self, key: str, reason: str, stamp: str = "") -> None:
         """Note why a clip has no proposals."""
         try:
-            _write_json(self._note(key), {"reason": reason, "stamp": stamp})
+            write_json(self._note(key), {"reason": reason, "stamp": stamp})
             self._place(key).unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(self.folder, error) from error
@@ -146,7 +154,7 @@ class Store:
     def write_manifest(self) -> Path:
         """List what is done and what was skipped in ``manifest.json``."""
         path = self.folder / "manifest.json"
-        _write_json(path, {"settings": asdict(self.settings), "done": list(self.keys()), "skipped": self.skipped})
+        write_json(path, {"settings": asdict(self.settings), "done": list(self.keys()), "skipped": self.skipped})
         return path
 
     def _place(self, key: str) -> Path:
@@ -160,7 +168,7 @@ class Store:
         if not path.exists():
             return None
         try:
-            return Settings(**_read_json(path))
+            return Settings(**read_json(path))
         except TypeError as error:
             raise AvfrontError(
                 "these are no settings of this version's proposals", file=path, remedy="use another folder"
@@ -188,47 +196,3 @@ def _codec(value: Any) -> Any:
     zarr = extra("zarr", "mil")
     shuffle = "noshuffle" if value.dtype.itemsize == 1 else "shuffle"
     return zarr.codecs.BloscCodec(cname="zstd", clevel=3, shuffle=shuffle, typesize=value.dtype.itemsize)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise AvfrontError("the file cannot be read as JSON", file=path, remedy="delete it and run again") from error
-    if not isinstance(content, dict):
-        raise AvfrontError("the file holds no JSON object", file=path, remedy="delete it and run again")
-    return content
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with replaced(path) as hidden:
-        hidden.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """A hidden name to write to, which becomes `path` in one step if all goes well."""
-    hidden = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield hidden
-        os.replace(hidden, path)
-    finally:
-        hidden.unlink(missing_ok=True)
-
-
-def file_stamp(path: Path) -> str:
-    """Tells whether a file is still the one that it was."""
-    try:
-        facts = path.stat()
-    except OSError:
-        return "missing"
-    return f"{facts.st_size} bytes of {facts.st_mtime_ns}"
-
-
-def unwritable(folder: Path, error: OSError) -> AvfrontError:
-    """What to say where a folder cannot be written to."""
-    return AvfrontError(
-        f"what was computed cannot be written ({(error.strerror or str(error)).lower()})",
-        file=folder,
-        remedy="check the permissions and the free space there, or choose another folder",
-    )

@@ -154,10 +154,10 @@ def captured() -> list[Mixture]:
 def filmed() -> list[Cast]:
     """The casts of Table 4.2: of one piece, of two pieces, whose bows go their own ways, and of made-up scores."""
     one, two = pieces()
-    crossed = [(one, two, one, two), (two, one, two, one)]
+    crossed = [(one, two, one, two), (one, one, two, two)]
     found = []
-    for split, start, seed, four in zip(SPLITS, (4.0, 16.0), (0, 100), crossed, strict=True):
-        across = tuple(Recorded(p, part, start) for p, part in zip(four, QUARTET, strict=True))
+    for split, start, other, seed, four in zip(SPLITS, (4.0, 20.0), (4.0, 19.0), (0, 200), crossed, strict=True):
+        across = tuple(Recorded(p, part, other) for p, part in zip(four, QUARTET, strict=True))
         together = [tuple(Recorded(p, part, start) for part in QUARTET) for p in (one, two)]
         found += [
             Cast(split, "one piece", together[0]),
@@ -173,7 +173,7 @@ def filmed() -> list[Cast]:
             ]
         else:
             found += [
-                Cast(split, "made up", _made_up(("violin1", "violin2", "cello1", "cello2"), 101)),
+                Cast(split, "made up", _made_up(("violin1", "violin2", "cello1", "cello2"), 201)),
                 Cast(split, "two pieces", across, "shaking camera", {"shake": 3.0}),
             ]
     return found

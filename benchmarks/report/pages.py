@@ -10,7 +10,7 @@ from .results import IMAGES, ROOT, Result, load
 PAGES = {
     ROOT / "README.md": ("speed", "job", "quality"),
     ROOT / "docs" / "benchmarks.md": ("kernels", "growth", "less", "estimators", "models", "audio-visual"),
-    ROOT / "docs" / "quality.md": quality.PROGRAMS,
+    ROOT / "docs" / "quality.md": tuple(quality.SECTIONS),
 }
 SECTIONS: dict[str, Callable[[list[Result]], str]] = {
     "speed": speed.section,

@@ -1,7 +1,7 @@
 """Quality of separation: the full tables of benchmarks/quality for docs/quality.md, and the short ones for README.
 
-A program has NAME (of its result file, and of its picture), TITLE, `table(result)`, `caption(result)` and
-`headline(result)`: a few rows and a sentence for who looks at nothing else.
+A program has NAME (of its result file, and of its picture), TITLE, `table(result)` and `caption(result)`. Those that
+README shows have `draw(result)` and `headline(result)`: a few rows and a sentence for who looks at nothing else.
 """
 
 import importlib
@@ -30,8 +30,8 @@ def _full(name: str) -> Callable[[list[Result]], str]:
         program, result = _kept(name, results)
         if result is None:
             return NOT_YET
-        picture = f"![{program.TITLE}](img/{program.NAME}.png)"
-        return "\n\n".join((program.table(result), picture, program.caption(result)))
+        picture = [f"![{program.TITLE}](img/{program.NAME}.png)"] if hasattr(program, "draw") else []
+        return "\n\n".join((program.table(result), *picture, program.caption(result)))
 
     return full
 
@@ -41,4 +41,4 @@ def _kept(name: str, results: list[Result]) -> tuple[Any, Result | None]:
     return program, next((result for result in results if result["file"] == program.NAME), None)
 
 
-SECTIONS = {name: _full(name) for name in PROGRAMS}
+SECTIONS = {name: _full(name) for name in (*PROGRAMS, "videos")}

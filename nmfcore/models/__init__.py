@@ -6,7 +6,7 @@ from nmfcore.models.components import SourceFactors
 from nmfcore.models.cross_modal import CrossModalResult, cross_modal_regression
 from nmfcore.models.dictionary import Dictionary, learn_dictionary
 from nmfcore.models.gssm import GssmResult, gssm_separate
-from nmfcore.models.mel_clustering import mel_clustering
+from nmfcore.models.mel_clustering import mel_clustering, mel_levels
 from nmfcore.models.motion_informed import motion_clustering, motion_init_nmf
 from nmfcore.models.rank_selection import RankSelection, select_rank
 from nmfcore.models.soft_coupled import SoftCoupledResult, soft_coupled_nmf
@@ -27,6 +27,7 @@ __all__ = [
     "learn_dictionary",
     "learn_dictionary_online",
     "mel_clustering",
+    "mel_levels",
     "motion_clustering",
     "motion_init_nmf",
     "select_rank",

@@ -18,6 +18,7 @@ START, SECONDS = 1.0, 1.0  # of the cuts
 LARGEST = 288  # pixels of their longer side
 VIDEOS = ("crystal.mp4", "friday.mp4", "grid_bbaf2n.mpg", "stream-of-water.mp4")
 METHODS = {
+    "regression, timbre": ("--method", "regression", "--components", 3),
     "regression, ls": ("--method", "regression", "--estimator", "ls", "--components", 3),
     "regression, spls": ("--method", "regression", "--estimator", "spls", "--components", 3),
     "regression, joint": ("--method", "regression", "--estimator", "joint", "--components", 3),

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,11 @@ def kept(folder: Path, name: str, make: Callable[..., Any], *arguments: Any) -> 
     return json.loads(place.read_text(encoding="utf-8"))
 
 
-def measure(folder: Path, seed: int, seeds: int, quick: bool) -> dict[str, Any]:
+def measure(folder: Path, seed: int, seeds: int, tuned: int, quick: bool) -> dict[str, Any]:
     """All rows."""
     import torch
+
+    from avfront.mil.job import BASE
 
     from . import classification, enhancement
     from .world import World
@@ -48,11 +50,12 @@ def measure(folder: Path, seed: int, seeds: int, quick: bool) -> dict[str, Any]:
         recordings.folder(),
         SMALL if quick else Recipe(),
         lambda text: print(text, file=sys.stderr, flush=True),
+        replace(BASE, steps=40, interval=20) if quick else BASE,
     )
     mixed = list(enhancement.scaled(world, "test", 1 if quick else 3))
     tuning = list(enhancement.scaled(world, "validation", 1 if quick else 2))
     baselines = kept(folder, "baselines", enhancement.baselines, world, mixed, seed)
-    by_seed = []
+    by_seed, trained, fine_tuned = [], [], []
     for each in range(seed, seed + seeds):
         begin = time.perf_counter()
         systems = {name: world.train(name, variant, each) for name, variant in classification.SYSTEMS.items()}
@@ -71,11 +74,17 @@ def measure(folder: Path, seed: int, seeds: int, quick: bool) -> dict[str, Any]:
             }
         )
         world.note("heads and tables of a seed", time.perf_counter() - begin)
+        trained.append(systems)
+    for each, systems in zip(range(seed, seed + tuned), trained, strict=False):
+        begin = time.perf_counter()
+        fine_tuned.append(kept(folder, f"tuned-{each}", classification.rows_of_tuned, world, systems, each))
+        world.note("fine-tuning of a seed", time.perf_counter() - begin)
     return tables.stamp(NAME, seed) | {
         "recipe": asdict(world.recipe),
         "classes": list(world.classes),
         "seconds": world.seconds,
         "by_seed": by_seed,
+        "fine_tuned": fine_tuned,
         "baselines": baselines,
     }
 
@@ -86,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a small set of short clips; the result is not kept")
     parser.add_argument("--seed", type=int, default=0, help="of the first heads")
     parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--tuned", type=int, default=1, help="of how many of them the base networks are trained on")
     parser.add_argument("--folder", type=Path, default=None, help="where the work is kept; default out/mil")
     parser.add_argument("--show", action="store_true", help="only show and draw the kept result")
     options = parser.parse_args(arguments)
@@ -94,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         recordings.folder()
         folder = options.folder or ROOT / "out" / ("mil-quick" if options.quick else "mil")
-        result = measure(folder, options.seed, 1 if options.quick else options.seeds, options.quick)
+        result = measure(folder, options.seed, 1 if options.quick else options.seeds, options.tuned, options.quick)
         if not options.quick:
             print(tables.write(NAME, result), file=sys.stderr)
     print(table(result), caption(result), sep="\n\n")

@@ -13,7 +13,7 @@ from avfront.proposals import Proposals, Store
 pytest.importorskip("zarr")
 torch = pytest.importorskip("torch")
 
-from avfront.features import AudioNetwork, Features, audio_network, extract, extract_all, visual_network  # noqa: E402
+from avfront.features import AudioNetwork, FeatureCache, Features, audio_network, extract, visual_network  # noqa: E402
 
 
 def made(seed: int) -> Proposals:
@@ -65,9 +65,10 @@ def same(a: Features, b: Features) -> None:
 
 def test_as_of_each_clip_alone(store: Store) -> None:
     audio, visual = audio_network(), visual_network()
+    cache = FeatureCache(store, audio, visual)
     shares: list[float] = []
     for again in range(2):
-        found = dict(extract_all(store, store.keys(), audio, visual, progress=lambda _, share: shares.append(share)))
+        found = dict(cache.every(store.keys(), progress=lambda _, share: shares.append(share)))
         assert list(found) == ["clip0", "clip1", "clip2"], again
         for n in range(3):
             same(found[f"clip{n}"], extract(made(n), audio, visual))
@@ -78,7 +79,7 @@ def test_as_of_each_clip_alone(store: Store) -> None:
 
 def test_computed_once(store: Store) -> None:
     audio, visual = Counting(), visual_network()
-    run: Callable[[], list[tuple[str, Features]]] = lambda: list(extract_all(store, store.keys(), audio, visual))  # noqa: E731
+    run: Callable[[], list[tuple[str, Features]]] = lambda: list(FeatureCache(store, audio, visual).every(store.keys()))  # noqa: E731
     run()
     assert audio.seen == 3 * 7
     run()
@@ -95,17 +96,28 @@ def test_computed_once(store: Store) -> None:
 
 def test_damaged_features_are_computed_again(store: Store) -> None:
     audio, visual = Counting(), visual_network()
-    before = dict(extract_all(store, store.keys(), audio, visual))
+    before = dict(FeatureCache(store, audio, visual).every(store.keys()))
     for path in (store.folder / "features").rglob("clip1.safetensors"):
         path.write_bytes(path.read_bytes()[:-100])
-    same(dict(extract_all(store, store.keys(), audio, visual))["clip1"], before["clip1"])
+    same(FeatureCache(store, audio, visual)["clip1"], before["clip1"])
     assert audio.seen == 4 * 7
 
 
 def test_a_clip_without_proposals(store: Store) -> None:
     with pytest.raises(AvfrontError, match="no proposals of clip9"):
-        list(extract_all(store, ["clip0", "clip9"], audio_network(), visual_network()))
+        list(FeatureCache(store, audio_network(), visual_network()).every(["clip0", "clip9"]))
 
 
 def test_no_clips(store: Store) -> None:
-    assert list(extract_all(store, [], audio_network(), visual_network())) == []
+    assert list(FeatureCache(store, audio_network(), visual_network()).every([])) == []
+
+
+def test_without_a_network_there_is_nothing_of_its_modality(store: Store) -> None:
+    audio, visual = audio_network(), visual_network()
+    deaf, blind = FeatureCache(store, None, visual)["clip1"], FeatureCache(store, audio, None)["clip1"]
+    assert sorted(path.name.split("-")[0] for path in (store.folder / "features").iterdir()) == ["audio", "visual"]
+    same(deaf, extract(made(1), None, visual))
+    same(blind, extract(made(1), audio, None))
+    assert [len(part) for part in (deaf.boxes, deaf.tsp, deaf.ncp)] == [2, 0, 0]
+    assert [len(part) for part in (blind.boxes, blind.tsp, blind.ncp)] == [0, 3, 4]
+    assert deaf.duration == blind.duration == 3.0

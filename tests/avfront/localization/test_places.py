@@ -9,7 +9,7 @@ import soundfile
 
 from avfront import media
 from avfront.cli import run
-from avfront.localization import localize
+from avfront.localization import gathered, localize
 from avfront.manifest import read_manifest
 from avfront.proposals import Proposals, Settings
 from avfront.synth.collection import Recipe, make_set, read_truth
@@ -67,6 +67,13 @@ def test_boxes_and_segments_follow_the_scores() -> None:
     deaf = localize("dog", proposals, visual, None)
     assert deaf.segments == ()
     assert not deaf.heat.any()
+
+
+def test_of_boxes_that_say_the_same_the_one_that_looks_like_an_object_counts_most() -> None:
+    boxes = np.array([[0, 0, 8, 8], [20, 0, 8, 8], [0, 20, 8, 8], [0, 0, 8, 8]])
+    frames = np.array([0, 0, 0, 1])
+    found = gathered(np.array([1.0, 1, -1, 1]), boxes, frames)
+    assert found[0] == found[3] > found[1] > found[2] == 0  # the best of its picture each, the second, and none
 
 
 def test_enhance_writes_what_adds_up(clip: Path, system: Path, tmp_path: Path) -> None:

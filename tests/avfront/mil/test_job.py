@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from avfront.cli import app
 from avfront.errors import AvfrontError
 from avfront.manifest import read_manifest
 from avfront.mil import Fusion, Schedule, System, TrainingJob, Variant, train
+from avfront.mil.network import Network
 from avfront.mil.raw import Raw, Share
 from avfront.mil.system import added
 from avfront.proposals import Settings, propose_one
@@ -60,6 +62,23 @@ def test_what_is_written_is_the_system(job: TrainingJob, system: System, manifes
     }
 
 
+def test_only_what_is_used_is_looked_at(system: System, manifest: Path) -> None:
+    proposals = propose_one(read_manifest(manifest).of("test")[0].path, SETTINGS)
+    network = Network(Variant(modalities="audio"), len(system.classes), {"audio": system.audio.size})
+    blind = replace(system, network=network, visual=None)  # type: ignore[arg-type]
+    found = blind.predict(proposals)
+    assert len(found.visual) == 0
+    assert len(found.tsp) == len(proposals.tsp)
+
+
+def test_memory_does_not_change_what_is_learned(job: TrainingJob, system: System, tmp_path: Path) -> None:
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "proposals").symlink_to(job.output / "training" / "proposals")
+    little = train(replace(job, output=tmp_path, memory=0.0)).system
+    assert all(a.equal(b) for a, b in zip(little.network.parameters(), system.network.parameters(), strict=True))
+    assert all(a.equal(b) for a, b in zip(little.visual.parameters(), system.visual.parameters(), strict=True))
+
+
 def test_the_report_tells_scores_and_skipped_clips(job: TrainingJob, system: System) -> None:
     report = json.loads((job.output / "report.json").read_text())
     assert [Path(clip["path"]).name for clip in report["skipped"]] == ["train-0003.mp4"]
@@ -86,15 +105,17 @@ def test_a_system_that_is_there_is_not_replaced(job: TrainingJob, system: System
     assert all(a.equal(b) for a, b in zip(again.network.parameters(), system.network.parameters(), strict=True))
 
 
-def test_base_networks_are_trained_and_can_be_tuned_further(
-    job: TrainingJob, system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_base_networks_are_trained_and_can_be_tuned_further(job: TrainingJob, system: System, tmp_path: Path) -> None:
     (tmp_path / "training").mkdir()
     for stage in ("proposals", "audio", "visual"):
         (tmp_path / "training" / stage).symlink_to(job.output / "training" / stage)
-    tuned = train(replace(job, output=tmp_path, finetune=True)).system
-    before, after = system.audio.state_dict(), tuned.audio.state_dict()
-    assert any(not before[name].equal(after[name]) for name in before)
+    tuned = train(replace(job, output=tmp_path, finetune=True))
+    last = torch.load(tmp_path / "training" / "finetuning" / "checkpoint.pt", weights_only=True)["network"]
+    for name, base in (("audio", system.audio), ("visual", system.visual)):
+        assert any(not value.equal(last[f"bases.{name}.{key}"]) for key, value in base.state_dict().items())
+    # Four steps make little difference, and nothing worse is kept.
+    before = json.loads((job.output / "report.json").read_text())
+    assert tuned.report["scores"]["validation"]["map"] >= before["scores"]["validation"]["map"]
     assert System.load(tmp_path).predict(propose_one(read_manifest(job.manifest).clips[0].path, SETTINGS))
 
 
@@ -179,10 +200,14 @@ def test_the_command_trains(job: TrainingJob, system: System, tmp_path: Path) ->
         "4",
         "--modalities",
         "audio",
+        "--sharpness",
+        "1",
+        "--memory",
+        "0.1",
         "--device",
         "cpu",
     ]
     done = CliRunner().invoke(app, ["train", str(job.manifest), "-o", str(tmp_path), *options])
     assert done.exit_code == 0, done.output
     assert "train-0003.mp4" in done.output
-    assert System.load(tmp_path).network.variant.modalities == "audio"
+    assert System.load(tmp_path).network.variant == Variant(modalities="audio", sharpness=1.0)

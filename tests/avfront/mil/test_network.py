@@ -41,7 +41,20 @@ def test_base_networks_are_trained_with_the_heads() -> None:
     assert base[1].weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("wrong", [{"pooling": "max"}, {"audio": "all"}, {"dropout": 1.0}, {"hidden": -1}])
+def test_base_networks_are_there_for_a_while() -> None:
+    network, base = Network(Variant(modalities="audio"), 2, {"audio": 4}), torch.nn.Linear(3, 4)
+    before = sorted(network.state_dict())
+    with network.upon({"audio": base, "visual": torch.nn.Linear(1, 1)}):
+        assert {name for name in network.state_dict() if name not in before} == {
+            "bases.audio.weight",
+            "bases.audio.bias",
+        }
+    assert sorted(network.state_dict()) == before
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"pooling": "max"}, {"audio": "all"}, {"dropout": 1.0}, {"hidden": -1}, {"sharpness": 0.0}]
+)
 def test_unknown_variants_are_refused(wrong) -> None:
     with pytest.raises(AvfrontError, match=next(iter(wrong))):
         Variant(**wrong)

@@ -110,3 +110,18 @@ def test_gradients_are_those_of_the_scores(name: str) -> None:
 def test_hinge_loss_by_hand() -> None:
     scores, truth = torch.tensor([[0.5, -2.0, 0.5]]), torch.tensor([[True, False, False]])
     assert POOLINGS["two-stream"]().loss(scores, truth).item() == pytest.approx((0.5 + 0 + 1.5) / 3)
+
+
+@pytest.mark.parametrize("name", POOLINGS)
+def test_sharpness_is_a_factor_of_what_tells_proposals_apart(name: str) -> None:
+    rng = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(2, 6, 3, generator=rng, dtype=torch.float64) for _ in range(2))
+    bag = pad(torch.zeros(12, 1, dtype=torch.float64), torch.arange(12) % 3, [6, 6])
+    plain, sharp = POOLINGS[name](), POOLINGS[name](4.0)
+    weighed = sharp.weigh(a, b, bag)
+    if name == "one-stream":
+        assert torch.equal(weighed, a)
+        # On the sphere the soft maximum of 4 a over 4 is that of 4 a.
+        assert torch.allclose(sharp.fuse([(a, bag)]), plain.fuse([(4 * a, bag)]))
+    else:
+        assert torch.allclose(weighed, plain.weigh(a, 4 * b, bag))

@@ -14,7 +14,8 @@ from avfront.errors import AvfrontError
 from avfront.mil import journal, parallel
 from avfront.mil.network import Variant
 from avfront.mil.poolings import POOLINGS
-from avfront.mil.training import Schedule, evaluate, fit
+from avfront.mil.schedule import Schedule
+from avfront.mil.training import evaluate, fit
 
 QUICK = Schedule(steps=40, batch=6, interval=10, rate=1e-2)
 CPU = torch.device("cpu")
@@ -94,7 +95,8 @@ from pathlib import Path
 from dataclasses import replace
 from conftest import Made
 from avfront.mil.network import Variant
-from avfront.mil.training import Schedule, fit
+from avfront.mil.schedule import Schedule
+from avfront.mil.training import fit
 made = Made()
 fit(made.network(Variant()), made.examples(40, Variant(), seed=1), made.examples(20, Variant(), seed=2),
     {QUICK!r}, Path({str(tmp_path / "killed")!r}))
@@ -119,6 +121,18 @@ def test_training_ends_early_with_the_best_weights(made, tmp_path: Path) -> None
     )
 
 
+def test_what_has_learned_already_does_not_get_worse(made, tmp_path: Path) -> None:
+    network = trained(made, tmp_path / "first", replace(QUICK, steps=100))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    wild = replace(QUICK, rate=10.0, steps=20)
+    sets = [made.examples(count, Variant(), seed=seed) for count, seed in ((40, 1), (20, 2))]
+    fit(network, *sets, wild, tmp_path / "further", trained=True)
+    records = journal.read(tmp_path / "further")
+    assert [record["step"] for record in records] == [0, 10, 20]
+    assert max(record["validation_map"] for record in records[1:]) < records[0]["validation_map"]
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
 def test_parts_of_a_batch_add_up_to_it(made, tmp_path: Path) -> None:
     plain = Variant(dropout=0.0)
     whole = trained(made, tmp_path / "whole", QUICK, plain)
@@ -136,7 +150,8 @@ from pathlib import Path
 from conftest import Made
 from avfront.mil import parallel
 from avfront.mil.network import Variant
-from avfront.mil.training import Schedule, fit
+from avfront.mil.schedule import Schedule
+from avfront.mil.training import fit
 import torch
 with parallel.together():
     made = Made()

@@ -56,6 +56,23 @@ def test_the_best_so_many() -> None:
     assert all(max(overlap(box, tuple(one)) for one in ten[:4]) > 0.8 for box in three)
 
 
+def test_settings_of_edge_boxes_are_used() -> None:
+    picture, _ = drawn(2)
+    # Windows are tried from that size on; refining makes them smaller again.
+    tiny, large = (EdgeBoxes(Settings(box_smallest=share))(picture[None])[0] for share in (0.005, 0.2))
+    assert tiny[:, 2:].prod(axis=1).min() < 0.5 * large[:, 2:].prod(axis=1).min()
+    for most in (0.3, 0.9):
+        boxes, _ = EdgeBoxes(Settings(box_overlap=most, box_step=0.65))(picture[None])
+        pairs = [overlap(boxes[j], tuple(boxes[k])) for j in range(len(boxes)) for k in range(j)]
+        assert (max(pairs) > 0.5) == (most > 0.5)
+
+
+@pytest.mark.parametrize("wrong", [{"box_step": 1.0}, {"box_overlap": 0.0}, {"box_smallest": -0.1}, {"box_large": 0.9}])
+def test_settings_out_of_range(wrong: dict[str, float]) -> None:
+    with pytest.raises(AvfrontError, match=f"{next(iter(wrong))}=.* is out of range"):
+        Settings(**wrong)  # type: ignore[arg-type]
+
+
 def test_a_picture_of_nothing_has_one_box() -> None:
     boxes, of = EdgeBoxes(Settings())(np.full((2, 48, 64, 3), 127, np.uint8))
     assert boxes.tolist() == [[0, 0, 64, 48]] * 2

@@ -129,6 +129,21 @@ def test_arrays_that_do_not_belong_together(made: Made) -> None:
         replace(made(), boxes=np.zeros((3, 4), np.float32))
 
 
+def test_what_a_killed_program_left_is_deleted_after_an_hour(tmp_path: Path, made: Made) -> None:
+    store = Store(tmp_path)
+    store.write("clip", made())
+    (tmp_path / "features" / "audio").mkdir(parents=True)
+    old = [tmp_path / place for place in ("clips/.a.zarr.zip.123", "features/audio/.b.safetensors.7")]
+    kept = [tmp_path / place for place in ("clips/.c.zarr.zip.123", ".hidden", "clips/clip.zarr.zip")]
+    for path in (*old, *kept[:2]):
+        path.write_bytes(b"half")
+    for path in (*old, *kept[1:]):
+        os.utime(path, (0, 0))
+    Store(tmp_path)
+    assert not any(path.exists() for path in old)
+    assert all(path.exists() for path in kept)
+
+
 WRITER = """
 import sys
 import numpy as np
