@@ -160,9 +160,10 @@ def table(result: dict[str, Any]) -> str:
     header = ["speech SDR", *columns, "all", "SIR", "ISR", "SAR", "PESQ", "STOI", "seconds"]
     rows = []
     for name in ROWS:
-        if not values(result, name):
+        groups = _by_group(result, name)
+        if not any(groups):
             continue
-        cells = [f"**{name}**" if name == MINE else name, *_by_group(result, name)]
+        cells = [f"**{name}**" if name == MINE else name, *groups]
         complete = _cell(result, name) != ""
         sdr = values(result, name)
         cells.append(f"{np.mean(sdr):.1f} ± {tables.standard_error(sdr):.1f}" if complete else "")
@@ -232,8 +233,7 @@ def caption(result: dict[str, Any]) -> str:
         f" ({_least(facts, [{'rt60_s': each} for each in ROOMS])} or more).",
         f"The default above each of these, on so many of the recordings: {'; '.join(ahead)};",
         "undecided within two standard errors.",
-        f"FastMNMF2 ran {FEWER} iterations for eight microphones (its default), 100 otherwise; GaussMNMF is measured"
-        " where there are two microphones only.",
+        f"FastMNMF2 ran {FEWER} iterations for eight microphones (its default), 100 otherwise.",
         f"Seconds are of processor time, one thread: {result['machine']['cpu']}, {result['date']}.",
     )
     return " ".join(sentences)

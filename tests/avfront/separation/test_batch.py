@@ -60,6 +60,20 @@ def test_without_geometry_the_start_is_chosen_and_told(separate, four, tmp_path)
     np.testing.assert_allclose(sum(images), soundfile.read(four)[0], atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("given", "how"),
+    [
+        ((), "its direct path as it is heard"),
+        (("--mic-distance", "0.1"), "heard at"),
+        (("--doa", "speech=90"), "the direction given"),
+    ],
+)
+def test_two_channels_are_a_pair_where_that_is_said(separate, tmp_path, given, how):
+    result = separate("-o", tmp_path / "out", "--json", *given)
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["sources"][0]["spatial_start"].startswith(how)
+
+
 @pytest.mark.parametrize("model", ["separation", "denoising", "nmf", "free"])
 @pytest.mark.parametrize("covariance", ["full", "diagonal"])
 def test_every_variance_model_and_covariance(separate, four, tmp_path, model, covariance):
