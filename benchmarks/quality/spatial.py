@@ -204,7 +204,7 @@ def caption(result: dict[str, Any]) -> str:
         f"The same at 0 dB and below ({len(hard)}): {'; '.join(at_zero)}.",
         f"The paper's orderings here: {'; '.join(orderings)}.",
         "A comparison is undecided within two standard errors.",
-        "Seconds are of processor time in rows with PESQ, in others by the clock with two threads:",
+        "Seconds are of processor time:",
         f"{result['machine']['cpu']}, {result['date']}.",
     )
     return " ".join(sentences)
