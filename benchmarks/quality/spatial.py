@@ -40,6 +40,7 @@ BLIND: dict[str, Row] = {
     "FastMNMF2, 2048": lambda m, seed: peers.fastmnmf2(m.mix, 2048, 2, seed=seed),
     "ILRMA": lambda m, seed: peers.ilrma(m.mix, seed=seed),
     "AuxIVA": lambda m, seed: peers.auxiva(m.mix),
+    "ssspy GaussMNMF": lambda m, seed: peers.gaussmnmf(m.mix, seed=seed),
 }
 ENDS: dict[str, Row] = {
     "mixture": lambda m, seed: peers.mixture(m.mix),
