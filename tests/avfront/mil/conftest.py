@@ -51,7 +51,7 @@ class Made:
         return Network(variant, CLASSES, SIZES)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     """Threads cost more than they gain on networks this small."""
     before = torch.get_num_threads()
