@@ -40,6 +40,7 @@ BLIND: dict[str, Row] = {
     "FastMNMF2, 2048": lambda m, seed: peers.fastmnmf2(m.mix, 2048, 2, seed=seed),
     "ILRMA": lambda m, seed: peers.ilrma(m.mix, seed=seed),
     "AuxIVA": lambda m, seed: peers.auxiva(m.mix),
+    "ssspy GaussMNMF": lambda m, seed: peers.gaussmnmf(m.mix, seed=seed),
 }
 ENDS: dict[str, Row] = {
     "mixture": lambda m, seed: peers.mixture(m.mix),
@@ -204,7 +205,7 @@ def caption(result: dict[str, Any]) -> str:
         f"The same at 0 dB and below ({len(hard)}): {'; '.join(at_zero)}.",
         f"The paper's orderings here: {'; '.join(orderings)}.",
         "A comparison is undecided within two standard errors.",
-        "Seconds are of processor time in rows with PESQ, in others by the clock with two threads:",
+        "Seconds are of processor time:",
         f"{result['machine']['cpu']}, {result['date']}.",
     )
     return " ".join(sentences)

@@ -3,8 +3,8 @@
     python -m benchmarks.quality.videos [--quick]
     python -m benchmarks.quality.videos --show       the table of the kept result
 
-The videos are those of `video/` of the recordings, no more than their first seconds; the times are of the command line,
-from the command to the files. What is done is kept beside the result (`.progress`).
+The videos are those of `video/` of the recordings; the times are of the command line, from the command to the files.
+What is done is kept beside the result (`.progress`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from . import commands, recordings, tables
 
 NAME = "quality-videos"
 TITLE = "Real videos through every method"
-SECONDS = 3.0
 METHODS = {
     "regression, timbre": (),
     "regression, LS": ("--estimator", "ls"),
@@ -41,31 +40,10 @@ def measure(quick: bool) -> dict[str, Any]:
             unit = f"{path.name}, {method}"
             if unit not in progress.done:
                 with tempfile.TemporaryDirectory() as folder:
-                    begun = beginning(path, Path(folder))
-                    spent = commands.separate(begun, Path(folder) / "out", *METHODS[method])
+                    spent = commands.separate(path, Path(folder) / "out", *METHODS[method])
                 progress.add(unit, [{"video": path.name, "method": method, **spent}])
             rows += progress.done[unit]
     return result | {"rows": rows}
-
-
-def beginning(path: Path, folder: Path) -> Path:
-    """The first :data:`SECONDS` of a video, its packets as they are; a short one itself."""
-    import av
-
-    with av.open(str(path)) as whole:
-        if whole.duration is None or whole.duration <= (SECONDS + 0.1) * av.time_base:
-            return path
-        with av.open(str(folder / path.name), "w") as part:
-            copies = {
-                stream.index: part.add_stream_from_template(stream)
-                for stream in whole.streams
-                if stream.type in ("video", "audio")
-            }
-            for packet in whole.demux(*(whole.streams[k] for k in copies)):
-                if packet.dts is not None and packet.dts * packet.time_base < SECONDS:
-                    packet.stream = copies[packet.stream.index]
-                    part.mux(packet)
-    return folder / path.name
 
 
 def table(result: dict[str, Any]) -> str:
@@ -86,7 +64,7 @@ def table(result: dict[str, Any]) -> str:
 def caption(result: dict[str, Any]) -> str:
     """What the table shows."""
     return (
-        f"The first {SECONDS:g} s of each video, by the command line from the command to the files; none failed."
+        "Videos of 3 to 12 s, by the command line from the command to the files; none failed."
         " Objects: how many were found, without boxes. Other programs ran on the machine: the seconds of one core tell"
         f" more than the seconds. {result['machine']['cpu']}, {result['date']}."
     )

@@ -263,7 +263,7 @@ __device__ __forceinline__ double distance(double v, double lam, double beta) {
 }
 
 // The part of D_β that belongs to each item: Λ as in the update, compared in double.
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
 divergence(const Item *items, const Problem *problems, const T *V, const T *Wt, const T *H, const T *U,
            const double *floor, double beta, double *values) {
     SHARED_MEMORY(shared);
