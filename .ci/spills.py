@@ -45,7 +45,7 @@ def main() -> None:
     for dtype, two in product((np.float32, np.float64), (False, True)):
         for precision in ("fp32", "tf32x3") if dtype is np.float32 else ("fp32",):
             for form in variants(np.dtype(dtype), two, precision, 227 * 1024):
-                jobs.append((form.file, {**form.constants, "KIND": "IS" if two else "KL"}))
+                jobs += [(form.file, {**form.constants, "KIND": kind}) for kind in (("IS", "ROOT") if two else ("KL",))]
     jobs += [("spatial.cu", {"CH": n, "THREADS": 128 if n <= 4 else 64, "WIDE": 0}) for n in (1, 2, 3, 4, 5, 6, 8)]
     jobs += [("finish.cu", {"REAL": real, "KIND": "GENERAL"}) for real in ("float", "double")]
     unique = list({str(job): job for job in jobs}.values())

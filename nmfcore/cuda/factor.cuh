@@ -31,6 +31,14 @@ __device__ __forceinline__ double power(double x, double p) { return pow(x, p); 
 __device__ __forceinline__ float root(float x) { return sqrtf(x); }
 __device__ __forceinline__ double root(double x) { return sqrt(x); }
 
+// 1 / √x. One Newton step takes the two units in the last place that a device's root may be off to about one; where the
+// root itself is 0 or infinite it stays so.
+template <typename T>
+__device__ __forceinline__ T refined_inverse_root(T x) {
+    const T rough = inverse_root(x), off = T(1) - x * rough * rough;
+    return off * off < T(1) ? rough + T(0.5) * rough * off : rough;
+}
+
 // neg = u v Λ^(β−2) and pos = u Λ^(β−1), finite whatever comes in.
 template <typename T>
 __device__ __forceinline__ void ratio(int kind, T lam, T v, T u, T low, T beta, T &neg, T &pos) {
@@ -51,10 +59,12 @@ __device__ __forceinline__ void ratio(int kind, T lam, T v, T u, T low, T beta, 
         pos = u * lam;
     } else {
         T less;  // Λ^(β−2)
-        if (kind == ROOT)
-            less = beta < T(1) ? reciprocal(lam) * inverse_root(lam) : inverse_root(lam);
-        else
+        if (kind == ROOT) {
+            less = refined_inverse_root(lam);
+            if (beta < T(1)) less *= reciprocal(lam);
+        } else {
             less = power(lam, beta - T(2));
+        }
         less = lesser(less, most);
         neg = lesser(u * lesser((beta < T(0) ? greater(v, low) : v) * less, most), most);
         pos = lesser(u * lesser(lam * less, most), most);
