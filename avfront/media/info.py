@@ -89,7 +89,7 @@ def needs(info: MediaInfo) -> tuple[VideoInfo, SoundInfo]:
     """
     if info.video is None:
         raise AvfrontError(
-            "the file has sound but no pictures", file=info.path, remedy="give a video, or motion tables with --mocap"
+            "the file has sound but no pictures", file=info.path, remedy="give the file that holds its pictures too"
         )
     if info.sound is None:
         raise AvfrontError("the video has no sound", file=info.path, remedy="give the file that holds its sound too")

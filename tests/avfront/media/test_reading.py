@@ -198,7 +198,9 @@ def test_truncated_behind_the_index(film: Callable[..., Path], use: Callable[[me
     assert "cut off" in sentence(path, use)
 
 
-@pytest.mark.parametrize(("name", "video", "sound"), [("film.mkv", "mpeg4", "flac"), ("film.avi", "mjpeg", "pcm_s16le")])
+@pytest.mark.parametrize(
+    ("name", "video", "sound"), [("film.mkv", "mpeg4", "flac"), ("film.avi", "mjpeg", "pcm_s16le")]
+)
 def test_a_sound_shorter_than_the_pictures_is_no_damage(
     film: Callable[..., Path], name: str, video: str, sound: str
 ) -> None:
