@@ -1,7 +1,7 @@
 """β-NMF of one matrix or a batch, with penalties, fixed slices, stopping and restarts: what everything else calls."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -172,6 +172,8 @@ def nmf(
     sides = Side(engine, "H", data, free_h, table), Side(engine, "W", data, free_w, table)
     bound = bind(options.penalties, factors, sides, n_restarts)
     floor = level_floor(peak * scale, options.beta, data.V.flat.dtype)
+    if callback is not None:
+        options = replace(options, callback=_at_users_level(callback, 1 / scale, options.beta))
     loop = Loop(engine, options, data, factors, sides, bound, floor, rng if shuffle else None)
     loop.run()
     return _result(loop, factors.to(home), home, form, 1 / scale)
@@ -199,6 +201,11 @@ def _result(loop: Loop, factors: Factors, home: Any, form: Any, unscale: NDArray
         history=tuple((i, _at_level(value, unscale, options.beta)[chosen]) for i, value in loop.history),
         penalties=tuple(loop.bound[b] for b in chosen),
     )
+
+
+def _at_users_level(callback: Callback, unscale: NDArray[np.float64], beta: float) -> Callback:
+    """The callback with objectives of its own, which it may change."""
+    return lambda iteration, value: callback(iteration, _at_level(value, unscale, beta))
 
 
 def _at_level(value: NDArray[np.float64], unscale: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
