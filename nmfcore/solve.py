@@ -13,7 +13,7 @@ from nmfcore.backends.sparse import Sparse
 from nmfcore.divergence import as_beta, level_floor
 from nmfcore.layout import F, K, N
 from nmfcore.loop import Loop
-from nmfcore.options import Callback, Options, Rule, check_counts
+from nmfcore.options import Callback, Options, Rule, check_counts, generator, listed
 from nmfcore.parts import in_parts
 from nmfcore.penalties import Penalty, Started
 from nmfcore.problems import Data, Factors, number_type, ranks, rescaling, started
@@ -138,7 +138,7 @@ def nmf(
     options = Options(
         beta=as_beta(beta),
         weighted=weights is not None,
-        penalties=tuple(penalties),
+        penalties=listed(penalties),
         solver=solver,
         exponent=exponent,
         normalize=normalize,
@@ -161,9 +161,9 @@ def nmf(
         engine = backends.for_job(engine, float(n_iter) * float(table[:, [F, N, K]].astype(float).prod(1).sum()))
 
     peak = np.repeat(data.V.peaks(), n_restarts)
-    scale = rescaling(peak, options.beta, data.V.flat.dtype, penalties)
+    scale = rescaling(peak, options.beta, data.V.flat.dtype, options.penalties)
     data = data.times(scale[::n_restarts])
-    rng = seed if isinstance(seed, np.random.RandomState) else np.random.default_rng(seed)
+    rng = generator(seed)
     factors = started(data, table, start_w, start_h, init, scale, rng)
 
     # From here on everything lies where the backend works; what comes back goes where V came from.
