@@ -26,11 +26,20 @@ def in_parts(fit: Fit) -> Fit:
         try:
             return fit(V, n_components, **options)
         except MemoryError as error:
-            if type(error).__name__ != "OutOfMemoryError":  # CuPy's; host memory that runs out is another matter
+            if not device_is_full(error):
                 raise
         return _halves(run, V, n_components, {**options, "seed": before})
 
     return cast(Fit, run)
+
+
+def device_is_full(error: MemoryError) -> bool:
+    """Whether it is the device's memory that has run out: the host's is another matter.
+
+    >>> device_is_full(MemoryError())
+    False
+    """
+    return type(error).__name__ == "OutOfMemoryError"  # CuPy's
 
 
 def _halves(run: Callable[..., Any], V: Any, n_components: Any, options: dict[str, Any]) -> Any:

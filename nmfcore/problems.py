@@ -116,18 +116,22 @@ def started(
     for b in range(len(table)):
         source = b // restarts
         w, h = factors.of(b)
-        w0, h0 = (None if start is None else layout.placed(start[source], place).astype(np.float64) for start in (W, H))
-        if w0 is not None:
-            w0 = w0 * scale[b]
+        w0, h0 = (None if start is None else layout.placed(start[source], place) for start in (W, H))
+        if w0 is not None and scale[b] != 1:
+            w0 = w0 * float(scale[b])
         if w0 is None or h0 is None:
             drawn = initial_factors(pieces[source], w.shape[0], init, rng)
             w0, h0 = (one if given is None else given for given, one in zip((w0, h0), drawn, strict=True))
         for name, value, shape in (("W", w0, w.shape[::-1]), ("H", h0, h.shape)):
-            if value.shape != shape:
-                raise ValueError(f"{name} has shape {value.shape} for a problem that needs {shape}.")
-            if not (np.isfinite(value).all() and value.min() >= 0):
-                raise ValueError(f"{name} must be finite and nonnegative.")
+            if value.shape != shape or value.dtype.kind not in "fiub":
+                raise ValueError(
+                    f"{name} has shape {value.shape}, dtype {value.dtype}, for a problem that needs {shape}, real."
+                )
         w[...], h[...] = w0.T, h0
+    # All at once: each look at a device waits for it.
+    for name, given, flat in (("W", W, factors.Wt), ("H", H, factors.H)):
+        if given is not None and not (flat.min() >= 0 and flat.max() < np.inf):
+            raise ValueError(f"{name} must be finite and nonnegative.")
     return factors
 
 
