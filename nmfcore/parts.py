@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from nmfcore.layout import Matrices
+from nmfcore.options import generator
 
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
@@ -60,7 +61,7 @@ def _halves(run: Callable[..., Any], V: Any, n_components: Any, options: dict[st
         for name in ("W", "H", "weights")
         if options.get(name) is not None
     }
-    pieces, rng = whole.pieces(), np.random.default_rng(options.get("seed"))
+    pieces, rng = whole.pieces(), generator(options.get("seed"))
     results = []
     for part in (slice(0, count // 2), slice(count // 2, count)):
         given = {name: value[part] for name, value in per_problem.items()}

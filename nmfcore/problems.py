@@ -49,6 +49,8 @@ class Data:
 
     def factors(self, value: Any, name: str) -> list[Any] | None:
         """A start that the user gave, one piece per matrix."""
+        if is_sparse(value):
+            raise ValueError(f"{name} must be dense; give {name}.toarray().")
         return None if value is None else self.V.form.unpack(value, name, len(self.V.shapes))
 
     def table(self, ranks: list[int], copies: int) -> Table:
@@ -144,7 +146,8 @@ def ranks(n_components: Any, W: list[Any] | None, H: list[Any] | None, count: in
     found = [n_components] * count if np.ndim(n_components) == 0 else list(n_components)
     if len(found) != count:
         raise ValueError(f"n_components has {len(found)} entries for {count} problems.")
-    check_counts(n_components=min(found))
+    for rank in found:
+        check_counts(n_components=rank)
     return [int(rank) for rank in found]
 
 
@@ -152,9 +155,12 @@ def number_type(dtype: DTypeLike | None) -> np.dtype[Any] | None:
     """The type to compute in; None leaves it to V."""
     if dtype is None:
         return None
-    out = np.dtype(dtype)
+    try:
+        out = np.dtype(dtype)
+    except TypeError:  # of another library
+        out = np.dtype(object)
     if out not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise ValueError(f"dtype={dtype!r} must be float32 or float64.")
+        raise ValueError(f"dtype={dtype!r} must be NumPy's float32 or float64.")
     return out
 
 

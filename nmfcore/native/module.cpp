@@ -21,6 +21,10 @@
 
 #ifdef _OPENMP
 #include <omp.h>
+#if defined(__GNUC__) && !defined(__clang__) && !defined(_WIN32)
+#define NMF_GNU_OPENMP
+#include <pthread.h>
+#endif
 #endif
 
 #include "kernels.hpp"
@@ -39,6 +43,14 @@ int threads() {
     return omp_get_max_threads();
 #else
     return 1;
+#endif
+}
+
+// A child process has none of its parent's threads, but GNU's OpenMP would wait for them forever. So they end where a
+// process forks; the next kernel makes new ones, in the parent as in the child. Other OpenMPs see to it themselves.
+void survive_forks() {
+#ifdef NMF_GNU_OPENMP
+    pthread_atfork([] { omp_pause_resource_all(omp_pause_hard); }, nullptr, nullptr);
 #endif
 }
 
@@ -408,6 +420,7 @@ template <typename T> void define(nb::module_ &m) {
 }  // namespace
 
 NB_MODULE(_native, m) {
+    survive_forks();
     define<float>(m);
     define<double>(m);
     m.def("threads", &threads);

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from nmfcore import nmf
-from nmfcore.penalties import GroupSparsity
+from nmfcore.penalties import L1, GroupSparsity
 
 GOOD = np.ones((4, 6))
 
@@ -23,6 +24,7 @@ GOOD = np.ones((4, 6))
         ({"n_components": None}, r"^n_components is needed"),
         ({"n_components": 0}, r"^n_components=0 "),
         ({"n_components": 2.5}, r"^n_components=2.5 "),
+        ({"n_components": [2, 2.5], "V": [GOOD, GOOD]}, r"^n_components=2.5 "),
         ({"n_components": [2, 3]}, r"^n_components has 2 entries for 1 problems"),
         ({"n_components": []}, r"^n_components has 0 entries"),
         ({"beta": "euclid"}, r"^beta='euclid'"),
@@ -34,6 +36,12 @@ GOOD = np.ones((4, 6))
         ({"n_restarts": 0}, r"^n_restarts=0 "),
         ({"tol": -1.0}, r"^tol=-1.0 "),
         ({"tol": np.nan}, r"^tol=nan "),
+        ({"tol": None}, r"^tol=None "),
+        ({"callback": 3}, r"^callback=3 "),
+        ({"seed": -1}, r"^seed=-1 "),
+        ({"seed": 0.5}, r"^seed=0.5 "),
+        ({"penalties": L1(0.1)}, r"^penalties=L1\(lam=0.1, factor='H'\) must be a list"),
+        ({"penalties": [3]}, r"^penalties: 3 is none"),
         ({"W": np.ones((4, 3))}, r"^W has shape \(4, 3\)"),
         ({"W": np.ones((5, 2))}, r"^W has shape \(5, 2\)"),
         ({"W": np.ones(4)}, r"^W "),
@@ -50,6 +58,10 @@ GOOD = np.ones((4, 6))
         ({"device": "tpu"}, r"^device='tpu'"),
         ({"backend": "fortran"}, r"^backend='fortran'"),
         ({"dtype": "float16"}, r"^dtype='float16'"),
+        ({"dtype": "bfloat16"}, r"^dtype='bfloat16'"),
+        ({"V": np.ma.masked_greater(GOOD, 0.5)}, r"^a masked array cannot be used"),
+        ({"V": sparse.coo_array(np.ones(4))}, r"^V must be a sparse matrix .* got shape \(4,\)"),
+        ({"W": sparse.csc_array(np.ones((4, 2)))}, r"^W must be dense"),
         ({"penalties": [GroupSparsity([[slice(0, 9)]], 1.0)]}, r"^groups name row 8"),
     ],
     ids=lambda value: ", ".join(value) if isinstance(value, dict) else "",

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from nmfcore import nmf
@@ -65,6 +66,23 @@ def test_the_callback_watches_and_stops(backend: str) -> None:
     shorter = nmf(V, 3, n_iter=6, seed=0, backend=backend)
     np.testing.assert_array_equal(fit.W, shorter.W)
     np.testing.assert_array_equal(calls[-1][1], shorter.objective)
+
+
+@pytest.mark.parametrize("level", [1.0, 1e-30])
+def test_the_callback_has_the_objectives_for_itself(level: float, backend: str) -> None:
+    """At the level of V, whatever the fit computes with; and the fit goes on as if they had not been touched."""
+    calls: list[NDArray[np.float64]] = []
+
+    def spoil(iteration: int, values: NDArray[np.float64]) -> None:
+        calls.append(values.copy())
+        values[:] = 0
+
+    V = level * np.random.default_rng(0).random((2, 9, 11))
+    fit = nmf(V, 3, tol=1e-3, callback=spoil, seed=0, backend=backend)
+    plain = nmf(V, 3, tol=1e-3, seed=0, backend=backend)
+    assert fit.n_iter.tolist() == plain.n_iter.tolist()
+    for (_, values), seen in zip(fit.history[1:], calls, strict=True):
+        np.testing.assert_array_equal(seen, values)
 
 
 def test_the_last_iteration_is_checked_whatever_the_interval(backend: str) -> None:
