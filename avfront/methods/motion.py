@@ -114,6 +114,7 @@ def separate(
     progress : callable
         Called with the share that is done, 0…1.
 
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> speeds = rng.gamma(0.3, size=(2, 80))
     >>> V = np.kron(np.eye(2), np.ones((5, 1))) @ speeds
