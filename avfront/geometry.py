@@ -1,4 +1,4 @@
-"""Where the microphones are: positions in metres, one row per channel."""
+"""Where the microphones are: positions in metres, one row per channel; and directions from them."""
 
 import json
 import math
@@ -73,3 +73,13 @@ def load(path: Path, channels: int) -> npt.NDArray[np.float64]:
             remedy="write metres; check the rows",
         )
     return positions
+
+
+def towards(azimuth: float, elevation: float = 0.0) -> npt.NDArray[np.float64]:
+    """Unit vector (3,) of a direction in degrees: azimuth from the array's x axis to its y axis, elevation from both.
+
+    >>> towards(90.0).round(6).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    turn, up = np.radians([azimuth, elevation])
+    return np.array([np.cos(turn) * np.cos(up), np.sin(turn) * np.cos(up), np.sin(up)])

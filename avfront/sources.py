@@ -9,6 +9,10 @@ from pathlib import Path
 from avfront.audio import SUFFIXES
 from avfront.errors import AvfrontError
 
+# A source of this name is whatever else is heard, from all round: it starts from the diffuse field, has half as many
+# patterns per example (as in the paper of the spatial model), and a few that are learned from the mixture, for no two
+# noises are alike.
+NOISE = "noise"
 BACKGROUND = "background"
 # The last five are the names of a job's other files, see avfront.job.Outcome.
 _RESERVED = (BACKGROUND, "mixture", "picture", "map", "video", "model", "report")

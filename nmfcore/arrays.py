@@ -37,8 +37,8 @@ def unwrap(value: Any) -> tuple[Any, Kind | None]:
     What is no array at all (a number, a sparse matrix, a nested list) comes back as it is, with None.
 
     Raises:
-        ValueError: a torch tensor of a type that NumPy lacks (bfloat16), or on a device other than CPU and CUDA; an
-            array on another GPU than the current one.
+        ValueError: a torch tensor of a type that NumPy lacks (bfloat16, sparse), or on a device other than CPU and
+            CUDA; an array on another GPU than the current one; a NumPy array some of whose entries are masked.
         ImportError: data on a GPU, without CuPy.
 
     >>> unwrap(np.ones(2))
@@ -47,6 +47,11 @@ def unwrap(value: Any) -> tuple[Any, Kind | None]:
     (3, None)
     """
     if isinstance(value, np.ndarray):
+        if np.ma.is_masked(value):
+            raise ValueError(
+                "a masked array cannot be used, since its mask would be lost; give its .data, and where entries are "
+                "missing weights=~mask."
+            )
         return value, Kind("numpy")
     torch = sys.modules.get("torch")  # a tensor cannot be without its library loaded
     if torch is not None and isinstance(value, torch.Tensor):
@@ -55,7 +60,13 @@ def unwrap(value: Any) -> tuple[Any, Kind | None]:
         if value.dtype == torch.bfloat16:
             raise ValueError("a torch tensor of dtype bfloat16 cannot be used; convert it with .float() first.")
         if value.device.type == "cpu":
-            return value.numpy(), kind
+            try:
+                return value.numpy(), kind
+            except TypeError as error:
+                raise ValueError(
+                    f"a torch tensor of dtype {str(value.dtype)[6:]} and layout {value.layout} cannot be used; convert "
+                    "it with .float(), .to_dense() or .dequantize() first."
+                ) from error
         if value.device.type != "cuda":
             raise ValueError(
                 f"a torch tensor on device {str(value.device)!r} cannot be used; move it with .cpu() first."
@@ -135,7 +146,7 @@ def _enter(value: Any, kinds: list[Kind]) -> Any:
     """`value` with every array in it unwrapped; the kinds that were met are added to `kinds`."""
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
         return type(value)([_enter(one, kinds) for one in value])
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not hasattr(value, "tocsc"):  # SciPy's dictionary of keys is a matrix
         return {key: _enter(one, kinds) for key, one in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         return _inside(value, lambda one: _enter(one, kinds))

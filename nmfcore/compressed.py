@@ -39,7 +39,10 @@ class Compressed:
         given: Sequence[Any] = [value] if single else value
         if not all(is_sparse(piece) for piece in given):
             raise ValueError(f"{name} must be a list of sparse matrices only, or of dense ones only.")
-        if any(piece.ndim != 2 or 0 in piece.shape for piece in given):
+        for piece in given:
+            if piece.ndim != 2:
+                raise ValueError(f"{name} must be a sparse matrix (F, N) or a list of them; got shape {piece.shape}.")
+        if any(0 in piece.shape for piece in given):
             raise ValueError(f"{name} is empty: every matrix needs at least one row and one column.")
         if any(piece.dtype.kind not in "fiub" for piece in given):
             raise ValueError(f"{name} must be real; got dtype {given[0].dtype}.")

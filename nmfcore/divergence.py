@@ -22,12 +22,17 @@ def as_beta(beta: float | str) -> float:
         if beta not in NAMES:
             raise ValueError(f"beta={beta!r} is not known; use a number or one of {sorted(NAMES)}.")
         return NAMES[beta]
-    if not (_is_number(beta) and np.isfinite(float(beta))):
+    if not (is_number(beta) and np.isfinite(float(beta))):
         raise ValueError(f"beta={beta!r} must be a finite number or one of {sorted(NAMES)}.")
     return float(beta)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it is one real number, of Python or NumPy.
+
+    >>> is_number(np.float32(1)), is_number("1")
+    (True, False)
+    """
     return isinstance(value, Real)
 
 
@@ -60,7 +65,7 @@ def as_exponent(exponent: float | str, beta: float) -> float:
         return mm_exponent(beta)
     if exponent == "mu":
         return 1.0
-    if _is_number(exponent) and 0 < float(exponent) <= 1:
+    if is_number(exponent) and 0 < float(exponent) <= 1:
         return float(exponent)
     raise ValueError(f"exponent={exponent!r} must be 'mm', 'mu' or a number in (0, 1].")
 

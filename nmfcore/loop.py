@@ -4,6 +4,7 @@ Each model of the papers is this loop with other arguments: which slices are fre
 history, checks and the compaction of finished problems exist here and nowhere else.
 """
 
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from nmfcore.penalties import Penalty
 from nmfcore.problems import Data, Factors
 from nmfcore.sides import Side
 
-UNHEARD = 1e11  # multiply-adds, about a second's work, for which an interrupt may have to wait
+UNHEARD = 0.5  # seconds for which an interrupt may have to wait
+AT_ONCE = 5e8  # multiply-adds that any processor does in that time, where an entry's powers count as POWERS of them
+POWERS = 32
 
 
 class Loop:
@@ -44,6 +47,8 @@ class Loop:
         self.status = np.full(count, "max_iter", dtype=object)
         self.history: list[tuple[int, NDArray[np.float64]]] = []
         self.iteration = 0
+        work = 2 * (factors.table[:, [F, N]].prod(1) * (POWERS + 2.0 * factors.table[:, K])).sum()
+        self.most = max(int(AT_ONCE / work), 1)  # iterations within one call of a backend
         self.rule = options.rule
         self.speed = Extrapolation(factors.table, factors.Wt, factors.H) if options.acceleration else None
         self.movable = [_as_slice(w & h, engine.xp) for w, h in zip(sides[1].free, sides[0].free, strict=True)]
@@ -67,9 +72,11 @@ class Loop:
         if watch:
             self.history.append((0, self.objective(self.active)))
         while self.iteration < options.n_iter and len(self.active):
-            steps = self._steps(watch)
+            steps, began = self._steps(watch), perf_counter()
             self.iteration += steps
             settled, stop = self._descend() if options.descends else self._multiply(steps), False
+            if steps == self.most and perf_counter() - began < UNHEARD / 2:
+                self.most *= 2
             if watch and (self.iteration % options.check_every == 0 or self.iteration == options.n_iter):
                 settled, stop = self._check(settled)
             if settled.any():
@@ -83,10 +90,10 @@ class Loop:
         left = options.n_iter - self.iteration
         if options.descends:
             return 1  # it looks at its own pace after every iteration
-        if watch or self.engine.xp is not np:  # on a device, the same few iterations again are one graph
-            return min(options.check_every - self.iteration % options.check_every, left)
-        work = 4 * float(self.factors.table[:, [F, N, K]].astype(float).prod(1).sum())
-        return min(max(int(UNHEARD / work), options.check_every), left)
+        until_check = min(options.check_every - self.iteration % options.check_every, left)
+        if self.engine.xp is not np:  # on a device, the same few iterations again are one graph
+            return until_check
+        return min(until_check if watch else left, self.most)
 
     def objective(self, problems: NDArray[np.intp]) -> NDArray[np.float64]:
         """D_β(V | WH) of these problems, with their penalties."""

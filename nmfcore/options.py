@@ -1,13 +1,13 @@
 """What a fit is asked to do, checked before anything is done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.divergence import as_exponent
+from nmfcore.divergence import as_exponent, is_number
 from nmfcore.penalties import L1, L2, Penalty, Started
 
 Callback = Callable[[int, NDArray[np.float64]], Any]
@@ -19,6 +19,23 @@ def check_counts(**counts: int) -> None:
     for name, value in counts.items():
         if not isinstance(value, (int, np.integer)) or value < 1:
             raise ValueError(f"{name}={value!r} must be a whole number ≥ 1.")
+
+
+def listed(penalties: Any) -> tuple[Penalty | Started, ...]:
+    """The penalties, which were given as a list or the like."""
+    if not isinstance(penalties, Iterable):
+        raise ValueError(f"penalties={penalties!r} must be a list of penalties.")
+    return tuple(penalties)
+
+
+def generator(seed: Any) -> np.random.Generator | np.random.RandomState:
+    """The random numbers that a seed stands for; a generator, which goes on from where it is, is taken as given."""
+    if isinstance(seed, np.random.RandomState):
+        return seed
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"seed={seed!r} must be a whole number ≥ 0, a Generator, a RandomState or None.") from error
 
 
 @dataclass(frozen=True)
@@ -52,11 +69,15 @@ class Options:
             raise ValueError("acceleration cannot be combined with normalize=True; normalize W after the fit instead.")
         if self.acceleration and any(isinstance(one, Started) for one in self.penalties):
             raise ValueError("acceleration knows no penalties with unknowns or constraints; leave one of them out.")
-        if not callable(self.tol) and not self.tol >= 0:
-            raise ValueError(f"tol={self.tol!r} must be ≥ 0.")
+        if not callable(self.tol) and not (is_number(self.tol) and self.tol >= 0):
+            raise ValueError(f"tol={self.tol!r} must be a number ≥ 0, or a function of three objectives.")
+        if self.callback is not None and not callable(self.callback):
+            raise ValueError(f"callback={self.callback!r} must be a function of the iteration and the objectives.")
         if self.keep not in ("best", "all"):
             raise ValueError(f"keep={self.keep!r} must be 'best' or 'all'.")
         for penalty in self.penalties:
+            if not hasattr(penalty, "factor"):
+                raise ValueError(f"penalties: {penalty!r} is none; use those of nmfcore.penalties.")
             if penalty.factor not in ("W", "H"):
                 raise ValueError(f"penalties: factor={penalty.factor!r} of {penalty!r} must be 'W' or 'H'.")
         if self.solver not in ("mu", "cd"):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from nmfcore.layout import Matrices
+from nmfcore.options import generator
 
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
@@ -25,11 +26,20 @@ def in_parts(fit: Fit) -> Fit:
         try:
             return fit(V, n_components, **options)
         except MemoryError as error:
-            if type(error).__name__ != "OutOfMemoryError":  # CuPy's; host memory that runs out is another matter
+            if not device_is_full(error):
                 raise
         return _halves(run, V, n_components, {**options, "seed": before})
 
     return cast(Fit, run)
+
+
+def device_is_full(error: MemoryError) -> bool:
+    """Whether it is the device's memory that has run out: the host's is another matter.
+
+    >>> device_is_full(MemoryError())
+    False
+    """
+    return type(error).__name__ == "OutOfMemoryError"  # CuPy's
 
 
 def _halves(run: Callable[..., Any], V: Any, n_components: Any, options: dict[str, Any]) -> Any:
@@ -51,7 +61,7 @@ def _halves(run: Callable[..., Any], V: Any, n_components: Any, options: dict[st
         for name in ("W", "H", "weights")
         if options.get(name) is not None
     }
-    pieces, rng = whole.pieces(), np.random.default_rng(options.get("seed"))
+    pieces, rng = whole.pieces(), generator(options.get("seed"))
     results = []
     for part in (slice(0, count // 2), slice(count // 2, count)):
         given = {name: value[part] for name, value in per_problem.items()}

@@ -49,6 +49,8 @@ class Data:
 
     def factors(self, value: Any, name: str) -> list[Any] | None:
         """A start that the user gave, one piece per matrix."""
+        if is_sparse(value):
+            raise ValueError(f"{name} must be dense; give {name}.toarray().")
         return None if value is None else self.V.form.unpack(value, name, len(self.V.shapes))
 
     def table(self, ranks: list[int], copies: int) -> Table:
@@ -114,18 +116,22 @@ def started(
     for b in range(len(table)):
         source = b // restarts
         w, h = factors.of(b)
-        w0, h0 = (None if start is None else layout.placed(start[source], place).astype(np.float64) for start in (W, H))
-        if w0 is not None:
-            w0 = w0 * scale[b]
+        w0, h0 = (None if start is None else layout.placed(start[source], place) for start in (W, H))
+        if w0 is not None and scale[b] != 1:
+            w0 = w0 * float(scale[b])
         if w0 is None or h0 is None:
             drawn = initial_factors(pieces[source], w.shape[0], init, rng)
             w0, h0 = (one if given is None else given for given, one in zip((w0, h0), drawn, strict=True))
         for name, value, shape in (("W", w0, w.shape[::-1]), ("H", h0, h.shape)):
-            if value.shape != shape:
-                raise ValueError(f"{name} has shape {value.shape} for a problem that needs {shape}.")
-            if not (np.isfinite(value).all() and value.min() >= 0):
-                raise ValueError(f"{name} must be finite and nonnegative.")
+            if value.shape != shape or value.dtype.kind not in "fiub":
+                raise ValueError(
+                    f"{name} has shape {value.shape}, dtype {value.dtype}, for a problem that needs {shape}, real."
+                )
         w[...], h[...] = w0.T, h0
+    # All at once: each look at a device waits for it.
+    for name, given, flat in (("W", W, factors.Wt), ("H", H, factors.H)):
+        if given is not None and not (flat.min() >= 0 and flat.max() < np.inf):
+            raise ValueError(f"{name} must be finite and nonnegative.")
     return factors
 
 
@@ -140,7 +146,8 @@ def ranks(n_components: Any, W: list[Any] | None, H: list[Any] | None, count: in
     found = [n_components] * count if np.ndim(n_components) == 0 else list(n_components)
     if len(found) != count:
         raise ValueError(f"n_components has {len(found)} entries for {count} problems.")
-    check_counts(n_components=min(found))
+    for rank in found:
+        check_counts(n_components=rank)
     return [int(rank) for rank in found]
 
 
@@ -148,9 +155,12 @@ def number_type(dtype: DTypeLike | None) -> np.dtype[Any] | None:
     """The type to compute in; None leaves it to V."""
     if dtype is None:
         return None
-    out = np.dtype(dtype)
+    try:
+        out = np.dtype(dtype)
+    except TypeError:  # of another library
+        out = np.dtype(object)
     if out not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise ValueError(f"dtype={dtype!r} must be float32 or float64.")
+        raise ValueError(f"dtype={dtype!r} must be NumPy's float32 or float64.")
     return out
 
 

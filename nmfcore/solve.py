@@ -1,7 +1,7 @@
 """β-NMF of one matrix or a batch, with penalties, fixed slices, stopping and restarts: what everything else calls."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from nmfcore.backends.sparse import Sparse
 from nmfcore.divergence import as_beta, level_floor
 from nmfcore.layout import F, K, N
 from nmfcore.loop import Loop
-from nmfcore.options import Callback, Options, Rule, check_counts
+from nmfcore.options import Callback, Options, Rule, check_counts, generator, listed
 from nmfcore.parts import in_parts
 from nmfcore.penalties import Penalty, Started
 from nmfcore.problems import Data, Factors, number_type, ranks, rescaling, started
@@ -138,7 +138,7 @@ def nmf(
     options = Options(
         beta=as_beta(beta),
         weighted=weights is not None,
-        penalties=tuple(penalties),
+        penalties=listed(penalties),
         solver=solver,
         exponent=exponent,
         normalize=normalize,
@@ -161,9 +161,9 @@ def nmf(
         engine = backends.for_job(engine, float(n_iter) * float(table[:, [F, N, K]].astype(float).prod(1).sum()))
 
     peak = np.repeat(data.V.peaks(), n_restarts)
-    scale = rescaling(peak, options.beta, data.V.flat.dtype, penalties)
+    scale = rescaling(peak, options.beta, data.V.flat.dtype, options.penalties)
     data = data.times(scale[::n_restarts])
-    rng = seed if isinstance(seed, np.random.RandomState) else np.random.default_rng(seed)
+    rng = generator(seed)
     factors = started(data, table, start_w, start_h, init, scale, rng)
 
     # From here on everything lies where the backend works; what comes back goes where V came from.
@@ -172,6 +172,8 @@ def nmf(
     sides = Side(engine, "H", data, free_h, table), Side(engine, "W", data, free_w, table)
     bound = bind(options.penalties, factors, sides, n_restarts)
     floor = level_floor(peak * scale, options.beta, data.V.flat.dtype)
+    if callback is not None:
+        options = replace(options, callback=_at_users_level(callback, 1 / scale, options.beta))
     loop = Loop(engine, options, data, factors, sides, bound, floor, rng if shuffle else None)
     loop.run()
     return _result(loop, factors.to(home), home, form, 1 / scale)
@@ -199,6 +201,11 @@ def _result(loop: Loop, factors: Factors, home: Any, form: Any, unscale: NDArray
         history=tuple((i, _at_level(value, unscale, options.beta)[chosen]) for i, value in loop.history),
         penalties=tuple(loop.bound[b] for b in chosen),
     )
+
+
+def _at_users_level(callback: Callback, unscale: NDArray[np.float64], beta: float) -> Callback:
+    """The callback with objectives of its own, which it may change."""
+    return lambda iteration, value: callback(iteration, _at_level(value, unscale, beta))
 
 
 def _at_level(value: NDArray[np.float64], unscale: NDArray[np.float64], beta: float) -> NDArray[np.float64]:

@@ -1,15 +1,17 @@
 """The local Gaussian model with full-rank spatial covariances, with spectral models learned from examples."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from avfront.errors import AvfrontError
+from avfront.geometry import towards
 from avfront.methods.base import AZIMUTHS, Scene, Separated, usage_by_example
-from avfront.sources import BACKGROUND
+from avfront.methods.spatial_fits import Fits
+from avfront.sources import BACKGROUND, NOISE
 
 if TYPE_CHECKING:
     from nmfcore.models import Dictionary
@@ -19,13 +21,8 @@ Array = npt.NDArray[Any]
 
 VARIANCE_MODELS = ("joint", "separation", "denoising", "nmf", "free")
 COVARIANCES = ("auto", "full", "diagonal")
-MOST_FULL = 4  # channels up to which "auto" is the full model alone
 STARTS = ("auto", "directions", "paths", "weights", "clusters")
 BEAMS = ("mvdr", "rank1")
-# A source of this name is whatever else is heard, from all round: it starts from the diffuse field, has half
-# as many patterns per example (as in the paper), and a few that are learned from the mixture, for no two
-# noises are alike.
-NOISE = "noise"
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ class Spatial:
                     remedy=f"use --{words.replace(' ', '-')} {', '.join(known[:-1])} or {known[-1]}",
                     usage=True,
                 )
-        if self.variance_model in ("nmf", "free") and self.background:
+        if self.background and not self.uses_dictionary():
             raise AvfrontError(
                 f"the variance model '{self.variance_model}' has no background",
                 remedy="leave out --background, or use --variance-model separation",
@@ -129,7 +126,7 @@ class Spatial:
 
     def learned(self, sources: tuple[str, ...]) -> dict[str, int]:
         """Spectral patterns that are learned from the mixture, by source; the background's are among them."""
-        if self.variance_model in ("nmf", "free"):
+        if not self.uses_dictionary():
             return {}
         usual = {NOISE: 8} if self.variance_model != "denoising" else {}
         wanted = usual if self.adaptive is None else self.adaptive
@@ -180,107 +177,30 @@ class Spatial:
         from nmfcore import spatial
 
         earlier = None if previous is None else previous.model
-        # A background comes last, in `sources` as in the model: it is the one name that the dictionary does
-        # not have.
-        guessed = scene.assumed and self.start == "auto" and not self.doa
-        start = spatial.Start(
-            X,
-            sources,
-            frequencies=scene.frequencies,
-            microphones=None if guessed else scene.microphones,
-            directions={name: towards(*angles) for name, angles in (self.doa or {}).items()},
-            ambient=(NOISE, BACKGROUND),
-            kind=self.start,
-            reverberation=self.reverberation,
-        )
-        rounds: Sequence[Dictionary | None] = dictionaries or [None]
-
-        stages = [(self.covariance.replace("auto", "full"), self.iterations, self.fixed_iterations)]
-        if self.covariance == "auto" and len(X) > MOST_FULL and self.averaging == 1:
-            half, quarter = -(-self.iterations // 2), -(-self.iterations // 4)
-            stages = [("diagonal", half, self.fixed_iterations), ("full", quarter, 0)]
-        trained = self.variance_model in ("joint", "separation")
-        measured = len(X) > 1 and earlier is None and start.chosen(told_apart=bool(dictionaries)) == "paths"
-        rehearsed = -(-self.iterations // 2) if self.rehearsal and measured else 0
-        total = rehearsed + len(rounds) * sum(count for _, count, _ in stages)
-        ended = 0
-
-        def watch(iteration: int, value: float) -> None:
-            nonlocal ended
-            ended += 1
-            progress(ended / total)
-
-        def once(
-            turn: int, stage: tuple[str, int, int], R: Any, resume: "LocalGaussianModel | None"
-        ) -> "LocalGaussianModel":
-            covariance, count, fixed = stage
-            return spatial.fit(
-                X,
-                dictionary=rounds[turn],
-                sources=None if dictionaries else sources,
-                variance_model=self.variance_model,
-                free=self.learned(sources),
-                R=R,
-                resume=resume,
-                covariance=covariance,
-                update="em",
-                lam=self.sparsity,
-                mix=self.mix,
-                kind=self.groups,
-                gamma=self.gamma,
-                smoothing=self.smoothing,
-                n_start=self.start_iterations if trained else None,
-                n_iter=count,
-                n_inner=self.inner_iterations,
-                n_fixed=fixed,
-                prior=self.prior if earlier is None else self.prior + self.memory,
-                averaging=(self.averaging, self.averaging),
-                seed=seed + turn,
-                callback=watch,
-            )
-
-        first: Any = start if len(X) > 1 else None
-        if rehearsed:
-            first = start(once(0, (stages[0][0], rehearsed, rehearsed // 2), start, None).v)
-
-        def fit(turn: int) -> "LocalGaussianModel":
-            # Activations of one dictionary are none of another. What is drawn to the covariances that the segment
-            # before ended with stays so; otherwise a second stage is drawn to where the first ended.
-            begun = earlier if earlier is None or turn == 0 else earlier.elsewhere()
-            found = [once(turn, stages[0], first if earlier is None else earlier.R, begun)]
-            for stage in stages[1:]:
-                found.append(once(turn, stage, None if earlier is None else earlier.R, found[-1]))
-            history = tuple(value for one in found for value in one.log_likelihood)
-            how = found[0].start if earlier is not None or len(X) == 1 else start.how
-            return replace(found[-1], log_likelihood=history, start=how)
-
-        model = spatial.consensus([fit(turn) for turn in range(len(rounds))])
+        model = Fits(self, X, dictionaries, sources, scene, earlier, seed=seed, progress=progress).mean()
         if self.beam is None:
             images = spatial.wiener(X, model.v, model.R)
         else:
             images = spatial.beam(X, model.v, model.R, kind=self.beam)[:, None]
         by_name = dict(zip(model.sources, images, strict=True))
         power = model.v.sum(axis=(1, 2), dtype=np.float64)
-        spectra: Array = np.zeros((0, len(AZIMUTHS)))
-        if scene.microphones is not None and len(X) > 1:
-            around = np.stack([towards(azimuth) for azimuth in AZIMUTHS])
-            spectra = spatial.spatial_spectrum(model.R, scene.frequencies, scene.microphones, around)
         return Separated(
             {name: by_name[name] for name in sources},
             list(model.log_likelihood),
             power=dict(zip(model.sources, power.tolist(), strict=True)),
-            usage=usage_by_example(rounds[0], model.H),
+            usage=usage_by_example(dictionaries[0] if dictionaries else None, model.H),
             start=model.start,
-            spectrum=dict(zip(model.sources, spectra, strict=False)),
+            spectrum=spatial_spectra(model, scene),
             model=model,
         )
 
 
-def towards(azimuth: float, elevation: float = 0.0) -> npt.NDArray[np.float64]:
-    """Unit vector (3,) of a direction in degrees: azimuth from the array's x axis to its y axis, elevation from both.
+def spatial_spectra(model: "LocalGaussianModel", scene: Scene) -> dict[str, Array]:
+    """Of each source at :data:`AZIMUTHS`, by name; none without the places of two microphones."""
+    from nmfcore import spatial
 
-    >>> towards(90.0).round(6).tolist()
-    [0.0, 1.0, 0.0]
-    """
-    turn, up = np.radians([azimuth, elevation])
-    return np.array([np.cos(turn) * np.cos(up), np.sin(turn) * np.cos(up), np.sin(up)])
+    if scene.microphones is None or model.R.shape[-1] == 1:
+        return {}
+    around = np.stack([towards(azimuth) for azimuth in AZIMUTHS])
+    spectra = spatial.spatial_spectrum(model.R, scene.frequencies, scene.microphones, around)
+    return dict(zip(model.sources, spectra, strict=True))

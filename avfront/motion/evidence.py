@@ -10,9 +10,9 @@ import numpy.typing as npt
 from avfront import media
 from avfront.errors import AvfrontError
 from avfront.media import Frame, MediaInfo
-from avfront.methods.motion import Motions
 from avfront.motion import camera, mocap, regions, timing
 from avfront.motion.clusters import Clusters, cluster
+from avfront.motion.motions import Motions
 from avfront.motion.regions import Box
 from avfront.motion.tracks import Tracks, follow
 

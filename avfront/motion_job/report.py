@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from avfront import report
-from avfront.methods.motion import Heard, Motions
 from avfront.motion.evidence import Captured, Seen
+from avfront.motion.matching import Heard
+from avfront.motion.motions import Motions
 from avfront.motion_job.sound import Sound
 
 if TYPE_CHECKING:

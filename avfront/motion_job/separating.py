@@ -13,9 +13,11 @@ from avfront.errors import AvfrontError
 from avfront.job import MAP, MIXTURE, OVERLAY, PAGE, PICTURE, REPORT, Outcome, Progress, Stages, check_device
 from avfront.media import MediaInfo
 from avfront.methods import motion as methods
-from avfront.methods.motion import ByMotion, Heard, Motions
+from avfront.methods.motion import ByMotion
 from avfront.motion import mocap, regions, timing
 from avfront.motion.evidence import Captured, Seen, look
+from avfront.motion.matching import Heard
+from avfront.motion.motions import Motions
 from avfront.motion.regions import Box
 from avfront.motion_job.report import describe
 from avfront.motion_job.sound import Sound, read, score

@@ -140,7 +140,7 @@ def separations(device: Device, _: dict[str, float]) -> Iterator[tuple[str, Call
 
 
 def separation(device: Device) -> dict[str, Any]:
-    """One stereo separation from the spectrogram to the images, 15 EM × 10 MU; and 64 of them."""
+    """One stereo separation from the spectrogram to the images, 15 EM × 10 MU; and 64 of them, in turn and at once."""
     bins, frames, patterns = (9, 20, 3) if device.tiny else (513, 313, 32)
     rng = np.random.default_rng(0)
     X = (rng.standard_normal((2, bins, frames)) + 1j * rng.standard_normal((2, bins, frames))).astype(np.complex64)
@@ -149,25 +149,30 @@ def separation(device: Device) -> dict[str, Any]:
     dictionary = learn_dictionary(examples, patterns, n_iter=20, seed=0)
     R = np.stack([np.tile(np.eye(2) + c, (bins, 1, 1)) for c in (0.0, 0.5)])
     count = 2 if device.tiny else 64
+    batch = np.stack([X] * count)
 
-    def separate(place: Callable[[Any], Any], backend: str, times: int) -> None:
-        mixture = place(X)
+    def separate(X: Any, backend: str, times: int = 1) -> None:
         for _ in range(times):
             model = nmfcore.spatial.fit(
-                mixture, dictionary=dictionary, variance_model="separation", R=R, n_iter=15, n_inner=10, seed=0,
+                X, dictionary=dictionary, variance_model="separation", R=R, n_iter=15, n_inner=10, seed=0,
                 backend=backend,
             )  # fmt: skip
-            nmfcore.spatial.wiener(mixture, model.v, model.R, backend=backend)
+            nmfcore.spatial.wiener(X, model.v, model.R, backend=backend)
         device.synchronize()
+
+    def median(work: Callable[[], None]) -> float:
+        work()
+        return statistics.median(clock(lambda _: work(), 0) for _ in range(3))
 
     rows = {}
     for name, place, backend in (
         ("nmfcore cuda", device.xp.asarray, "cuda"),
         ("nmfcore processor", np.asarray, "auto"),
     ):
-        separate(place, backend, 1)
+        one, all_of_them = place(X), place(batch)
         rows[name] = {
-            "one_s": statistics.median(clock(lambda _, p=place, b=backend: separate(p, b, 1), 0) for _ in range(3)),  # type: ignore[misc]
-            f"{count}_in_turn_s": clock(lambda _, p=place, b=backend: separate(p, b, count), 0),  # type: ignore[misc]
+            "one_s": median(partial(separate, one, backend)),
+            f"{count}_in_turn_s": median(partial(separate, one, backend, count)),
+            f"{count}_in_one_batch_s": median(partial(separate, all_of_them, backend)),
         }
     return {"what": f"stereo separation, 15 EM × 10 MU, {bins} × {frames}", "contestants": rows}

@@ -140,15 +140,22 @@ def torchnmf(work: Workload, device: Device) -> Contestant:
 
 
 def em_ours(X: Any, v: Any, R: Any, device: Device) -> Contestant:
-    """Iterations of the local Gaussian model: a batch of recordings in one launch each."""
+    """Iterations of the local Gaussian model: a batch of recordings in one launch each, as bins of one."""
     engine = backends.get("cuda")
 
+    def in_a_row(a: Any) -> Any:
+        """(B, J, F, …) as (J, B·F, …)."""
+        turned = device.xp.ascontiguousarray(a.swapaxes(0, 1))
+        return turned.reshape(len(turned), -1, *a.shape[3:])
+
+    mixtures, start, initial = map(in_a_row, (X, v, R))
+
     def run(n: int) -> Any:
-        variances, covariances = v.copy(), R
+        variances, covariances = start.copy(), initial
         for _ in range(n):
-            covariances, _ = engine.spatial_step(X, variances, covariances)
+            covariances, _ = engine.spatial_step(mixtures, variances, covariances)
         device.synchronize()
-        return host(covariances)
+        return host(covariances).reshape(R.swapaxes(0, 1).shape).swapaxes(0, 1)
 
     return Contestant("nmfcore", run)
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avfront import media, overlay
-from avfront.methods.motion import ByMotion, Motions, separate
+from avfront.methods.motion import ByMotion, separate
 from avfront.motion import mocap
 from avfront.motion.evidence import Captured, Seen, look
+from avfront.motion.motions import Motions
 from avfront.motion_job import ANALYSED, Sound, estimate_delay
 from avfront.synth import stage
 from nmfcore import masks

@@ -41,7 +41,7 @@ def get(name: str = "auto", device: str = "auto", data: Any = None) -> Backend:
     global _warned
     if device not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device={device!r} is not known; use 'auto', 'cpu' or 'cuda'.")
-    kind, _, precision = name.partition(":")
+    kind, _, precision = str(name).partition(":")
     if kind == "cuda" or (name == "auto" and (device == "cuda" or (device == "auto" and on_device(data)))):
         if device == "cpu":
             raise ValueError(f"backend={name!r} does not work on device='cpu'; leave one of them out.")

@@ -93,11 +93,12 @@ class Backend(FactorUpdates):
     @abstractmethod
     def spatial_step(
         self, X: Array, v: Array, R: Covariances, psi: Array | None = None, keep_v: bool = False
-    ) -> tuple[Covariances, float]:
+    ) -> tuple[Covariances, Array]:
         """One EM iteration of the local Gaussian model; `v` (J, F, N) is updated in place unless `keep_v`.
 
-        Returns the new R (J, F, I, I) and the log-likelihood of the parameters that came in. `psi` holds the
-        locally averaged covariance as I² real planes (I², F, N), or is None for Ψ = x xᴴ.
+        Returns the new R (J, F, I, I) and what each bin adds to the log-likelihood of the parameters that came in,
+        (F,), in float64. `psi` holds the locally averaged covariance as I² real planes (I², F, N), or is None for
+        Ψ = x xᴴ. A bin knows nothing of the others: those of several recordings of one length may stand in a row.
         """
 
     @abstractmethod

@@ -165,12 +165,11 @@ class Cuda(Backend):
 
     def spatial_step(
         self, X: Array, v: Array, R: Covariances, psi: Array | None = None, keep_v: bool = False
-    ) -> tuple[Covariances, float]:
-        """One recording, or a batch of them of one shape: X (B, I, F, N), v (B, J, F, N), R (B, J, F, I, I)."""
+    ) -> tuple[Covariances, Array]:
         R = self.xp.ascontiguousarray(R)  # CuPy's inverses and eigenvectors may lie in another order than NumPy's
-        new, values = self.xp.empty_like(R), self.xp.empty(v.size // v.shape[-1] // v.shape[-3])
+        new, values = self.xp.empty_like(R), self.xp.empty(X.shape[1])
         self._spatial("step", X, v, (v, R, new, psi, values), psi is not None, int(keep_v))
-        return new, float(values.sum())
+        return new, values
 
     def spatial_gradient(self, X: Array, v: Array, R: Covariances, psi: Array | None = None) -> tuple[Array, Array]:
         R, neg, pos = self.xp.ascontiguousarray(R), self.xp.empty_like(v), self.xp.empty_like(v)
@@ -178,14 +177,13 @@ class Cuda(Backend):
         return neg, pos
 
     def wiener(self, X: Array, v: Array, R: Covariances) -> Array:
-        R, images = self.xp.ascontiguousarray(R), self.xp.empty((*v.shape[:-2], *X.shape[-3:]), X.dtype)
+        R, images = self.xp.ascontiguousarray(R), self.xp.empty((len(v), *X.shape), X.dtype)
         self._spatial("wiener", X, v, (v, R, images), False)
         return images
 
     def _spatial(self, name: str, X: Array, v: Array, arrays: tuple[Any, ...], two: bool, *more: int) -> None:
-        """Launch a kernel of spatial.cu: a block per bin and recording."""
-        channels, (sources, bins, frames) = X.shape[-3], v.shape[-3:]
-        blocks = v.size // sources // frames
+        """Launch a kernel of spatial.cu: a block per bin."""
+        channels, (sources, bins, frames) = len(X), v.shape
         square, threads = channels**2, 128 if channels <= 4 else 64 if channels <= 8 else 32
         pairs = sources * square
         doubles = pairs
@@ -195,10 +193,10 @@ class Cuda(Backend):
         matrices = square * (threads + 1) * (two + 1 if channels > 4 else name == "step")
         scratch = None
         if 8 * (doubles + matrices) > self.launcher.shared_limit:
-            scratch, matrices = self.xp.empty(blocks * 2 * square * (threads + 1)), 0
+            scratch, matrices = self.xp.empty(bins * 2 * square * (threads + 1)), 0
         constants = {"CH": channels, "THREADS": threads, "WIDE": int(v.dtype == np.float64)}
         kernel = self.launcher.kernel("spatial.cu", name, constants)
-        kernel(blocks, threads, 8 * (doubles + matrices), X, *arrays, scratch, sources, bins, frames, *more)
+        kernel(bins, threads, 8 * (doubles + matrices), X, *arrays, scratch, sources, bins, frames, *more)
 
     # ---- cheap kernels -----------------------------------------------------------------------------------------
 

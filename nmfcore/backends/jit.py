@@ -66,11 +66,11 @@ class Jit(Backend):
 
     def spatial_step(
         self, X: Array, v: Array, R: Covariances, psi: Array | None = None, keep_v: bool = False
-    ) -> tuple[Covariances, float]:
+    ) -> tuple[Covariances, Array]:
         new, values = np.empty(R.shape, np.complex128), np.empty(X.shape[1])
         given = (_read_only(X), v, _read_only(R), _planes(X, psi), keep_v)
         _spread(jit_spatial.em, len(values), v.size * len(X) ** 3, *given, new, values)
-        return new, float(values.sum())
+        return new, values
 
     def spatial_gradient(self, X: Array, v: Array, R: Covariances, psi: Array | None = None) -> tuple[Array, Array]:
         neg, pos = np.empty_like(v), np.empty_like(v)

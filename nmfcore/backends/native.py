@@ -71,9 +71,10 @@ class Native(Backend):
 
     def spatial_step(
         self, X: Array, v: Array, R: Covariances, psi: Array | None = None, keep_v: bool = False
-    ) -> tuple[Covariances, float]:
-        new = np.empty_like(R)
-        return new, float(_native.spatial_step(X, v, R, new, psi, keep_v))
+    ) -> tuple[Covariances, Array]:
+        new, values = np.empty_like(R), np.empty(X.shape[1])
+        _native.spatial_step(X, v, R, new, psi, values, keep_v)
+        return new, values
 
     def spatial_gradient(self, X: Array, v: Array, R: Covariances, psi: Array | None = None) -> tuple[Array, Array]:
         neg, pos = np.empty_like(v), np.empty_like(v)

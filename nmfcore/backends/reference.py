@@ -40,13 +40,13 @@ class Reference(Backend):
 
     def spatial_step(
         self, X: Array, v: Array, R: Covariances, psi: Array | None = None, keep_v: bool = False
-    ) -> tuple[Covariances, float]:
+    ) -> tuple[Covariances, Array]:
         channels = X.shape[0]
         Psi = _covariance(X, psi)
         source = v.astype(float)[..., None, None] * R[:, :, None]  # Σ_j (J, F, N, I, I)
         mix = source.sum(0)
         inverse = np.linalg.inv(mix)
-        value = -np.sum(np.einsum("fnab,fnba->fn", inverse, Psi).real + np.linalg.slogdet(np.pi * mix)[1])
+        values = -np.sum(np.einsum("fnab,fnba->fn", inverse, Psi).real + np.linalg.slogdet(np.pi * mix)[1], axis=1)
         gain = source @ inverse
         hat = gain @ Psi @ np.conj(np.swapaxes(gain, -1, -2)) + (np.eye(channels) - gain) @ source
         new = (hat / v[..., None, None]).mean(2)
@@ -59,7 +59,7 @@ class Reference(Backend):
             precision = np.linalg.inv(np.where(gone, np.eye(channels), new))
             grown = np.einsum("jfab,jfnba->jfn", precision, hat).real / channels
             v[...] = np.where(gone[..., 0], v, np.clip(grown, 0, X.shape[2] * v.astype(float)))
-        return new, float(value)
+        return new, values
 
     def spatial_gradient(self, X: Array, v: Array, R: Covariances, psi: Array | None = None) -> tuple[Array, Array]:
         inverse = np.linalg.inv(np.sum(v.astype(float)[..., None, None] * R[:, :, None], axis=0))

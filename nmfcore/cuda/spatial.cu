@@ -6,7 +6,7 @@
 //     R_j ← R_j + R_j (1/N Σ_n v_j S) R_j,     v_j ← v_j [tr(A_j) + v_j tr(B_j S)] / I,
 //     A_j = R_new⁻¹ R_j,  B_j = R_j R_new⁻¹ R_j.
 //
-// `step`: a block owns one bin of one recording, a thread one frame at a time. First pass: each thread forms S; the
+// `step`: a block owns one bin, a thread one frame at a time. First pass: each thread forms S; the
 // block adds up v_j S over its frames, threads sharing the (source, entry) pairs. Then the I × I algebra of the bin,
 // and a second pass forms S once more for the new variances: cheaper than keeping it, for what a bin reads lies in L1.
 // Global memory sees X, v and R once each. Arithmetic is double throughout: the subtraction in S costs digits that
@@ -166,22 +166,18 @@ __device__ __forceinline__ void apply(P &A, const Complex *x, Complex *y) {
         }
 }
 
-// One recording and bin: where its data lie.
+// The bin of this block: where its data lie. Bins know nothing of each other, so those of several recordings of one
+// length are as many bins of one.
 struct Bin {
     const void *X, *psi, *v;  // X (I, F, N) complex, psi (I², F, N) or nullptr, v (J, F, N)
     const double *R;          // (J, I²) planes, in shared memory
-    i64 x_at, psi_at, v_at, step, sources;
+    i64 row, step, sources;
 
     __device__ __forceinline__ Bin(const void *X, const void *psi, const void *v, const double *R, Shape s)
-        : X(X), psi(psi), v(v), R(R), step(s.F * s.N), sources(s.sources) {
-        const i64 recording = blockIdx.x / s.F, row = blockIdx.x % s.F * s.N;
-        x_at = recording * CH * step + row;
-        psi_at = recording * SQ * step + row;
-        v_at = recording * sources * step + row;
-    }
-    __device__ __forceinline__ double variance(i64 j, i64 n) const { return read(v, v_at + j * step + n); }
+        : X(X), psi(psi), v(v), R(R), row(blockIdx.x * s.N), step(s.F * s.N), sources(s.sources) {}
+    __device__ __forceinline__ double variance(i64 j, i64 n) const { return read(v, row + j * step + n); }
     __device__ __forceinline__ Complex x(int i, i64 n) const {
-        const i64 at = 2 * (x_at + i * step + n);
+        const i64 at = 2 * (row + i * step + n);
         return {read(X, at), read(X, at + 1)};
     }
 
@@ -218,8 +214,8 @@ struct Bin {
                 for (int a = 0; a < CH; ++a)
                     UNROLL
                     for (int b = a; b < CH; ++b) {
-                        const double re = read(psi, psi_at + plane(a, b) * step + n);
-                        const double im = a == b ? 0.0 : read(psi, psi_at + (plane(a, b) + 1) * step + n);
+                        const double re = read(psi, row + plane(a, b) * step + n);
+                        const double im = a == b ? 0.0 : read(psi, row + (plane(a, b) + 1) * step + n);
                         w[a].re += re * p[b].re - im * p[b].im;
                         w[a].im += re * p[b].im + im * p[b].re;
                         if (a == b) continue;
@@ -242,7 +238,7 @@ struct Bin {
             for (int a = 0; a < CH; ++a)
                 UNROLL
                 for (int i = plane(a, a); i < plane(a, a) + 2 * (CH - a) - 1; ++i)
-                    cost += (i == plane(a, a) ? 1 : 2) * P[i] * read(psi, psi_at + i * step + n);
+                    cost += (i == plane(a, a) ? 1 : 2) * P[i] * read(psi, row + i * step + n);
         } else {  // Ψ = x xᴴ: S = y yᴴ − P with y = P x
             Complex in[CH], y[CH];
             UNROLL
@@ -266,11 +262,10 @@ struct Bin {
 
 // R_j of this block's bin as planes into shared memory.
 __device__ __forceinline__ void load_covariances(const Complex *R, Shape s, double *planes) {
-    const i64 recording = blockIdx.x / s.F, f = blockIdx.x % s.F;
     for (int i = threadIdx.x; i < s.sources * SQ; i += THREADS) {
         const int j = i / SQ, a = i % SQ / CH, b = i % CH;
         if (a > b) continue;
-        const Complex r = R[((recording * s.sources + j) * s.F + f) * SQ + a * CH + b];
+        const Complex r = R[(j * s.F + blockIdx.x) * SQ + a * CH + b];
         planes[j * SQ + plane(a, b)] = r.re;
         if (a != b) planes[j * SQ + plane(a, b) + 1] = r.im;
     }
@@ -363,7 +358,6 @@ step(const void *X, void *v, const Complex *R, Complex *R_new, const void *psi, 
 
     // The algebra of the bin, in the place of the matrices. `sums` becomes R_new, then its inverse.
     Complex *full = reinterpret_cast<Complex *>(matrices), *mean = full + SQ, *left = mean + SQ, *fresh = left + SQ;
-    const i64 recording = blockIdx.x / F, f = blockIdx.x % F;
     for (i64 j = 0; j < sources; ++j) {
         double *now = sums + j * SQ;
         unfold(covariances + j * SQ, 1.0, full);
@@ -380,7 +374,7 @@ step(const void *X, void *v, const Complex *R, Complex *R_new, const void *psi, 
             costs[1] = trace > RIDGE * before;  // else the source has vanished, and has no variances to speak of
         }
         __syncthreads();
-        const i64 at = ((recording * sources + j) * F + f) * SQ;
+        const i64 at = (j * F + blockIdx.x) * SQ;
         for (int i = threadIdx.x; i < SQ; i += THREADS) {
             const int a = i / CH, b = i % CH;
             if (a > b) continue;
@@ -426,7 +420,7 @@ step(const void *X, void *v, const Complex *R, Complex *R_new, const void *psi, 
             share[j * THREADS + threadIdx.x] = fmax(now, 0.0);
         }
         for (i64 j = 0; j < sources; ++j)
-            if (!(traces[j] < 0)) write(v, bin.v_at + j * bin.step + n, share[j * THREADS + threadIdx.x]);
+            if (!(traces[j] < 0)) write(v, bin.row + j * bin.step + n, share[j * THREADS + threadIdx.x]);
     }
 }
 
@@ -453,8 +447,8 @@ slope(const void *X, const void *v, const Complex *R, const void *psi, void *neg
                     below += weight * P[i];
                     above += weight * S[i];
                 }
-            write(neg, bin.v_at + j * bin.step + n, fmax(above + below, 0.0));
-            write(pos, bin.v_at + j * bin.step + n, below);
+            write(neg, bin.row + j * bin.step + n, fmax(above + below, 0.0));
+            write(pos, bin.row + j * bin.step + n, below);
         }
     }
 }
@@ -468,7 +462,6 @@ wiener(const void *X, const void *v, const Complex *R, void *images, double *scr
     double *matrices = scratch ? scratch + i64(blockIdx.x) * 2 * SQ * PITCH : covariances + sources * SQ;
     load_covariances(R, s, covariances);
     const Bin bin(X, nullptr, v, covariances, s);
-    const i64 images_at = blockIdx.x / F * sources * CH * bin.step + blockIdx.x % F * N;
     Planes P(matrices);
     for (i64 n = threadIdx.x; n < N; n += THREADS) {
         bin.mixture(n, P);
@@ -483,7 +476,7 @@ wiener(const void *X, const void *v, const Complex *R, void *images, double *scr
             const double share = bin.variance(j, n);
             UNROLL
             for (int i = 0; i < CH; ++i) {
-                const i64 at = 2 * (images_at + (j * CH + i) * bin.step + n);
+                const i64 at = 2 * (bin.row + (j * CH + i) * bin.step + n);
                 write(images, at, share * image[i].re);
                 write(images, at + 1, share * image[i].im);
             }

@@ -35,6 +35,7 @@ class Factorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     random_state: Any
     components_: Any
     n_features_in_: int
+    batched: bool = False
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Learn the components of X; `params` are those of `fit_transform`."""
@@ -44,7 +45,7 @@ class Factorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def inverse_transform(self, X: Any) -> Any:
         """X (n_samples, n_components) back in the space of the features: X @ components_, in the kind of X."""
         check_is_fitted(self)
-        if isinstance(X, list):
+        if self.batched and isinstance(X, list):
             return [_product(x, h) for x, h in zip(X, self.components_, strict=True)]
         return _product(X, self.components_)
 
@@ -94,10 +95,12 @@ class Factorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                 warnings.warn("When update_H=False, the provided initial W is not used.", RuntimeWarning, stacklevel=4)
             H = _custom(H, (rank, n_features), "NMF (input H)")
             if update_H:
-                W = _custom(W, (n_samples, rank), "NMF (input W)")
+                W = _custom(W, (n_samples, H.shape[0]), "NMF (input W)")
             if H.dtype != X.dtype or (update_H and W.dtype != X.dtype):
-                found = f"H.dtype = {H.dtype}" + (f" and W.dtype = {W.dtype}" if update_H else "")
-                raise TypeError(f"H and W should have the same dtype as X. Got {found}.")
+                which, found = "H", f"H.dtype = {H.dtype}"
+                if update_H:
+                    which, found = "H and W", f"{found} and W.dtype = {W.dtype}"
+                raise TypeError(f"{which} should have the same dtype as X. Got {found}.")
             self._n_components = H.shape[0]
             return (W if update_H else None), H
         if W is not None or H is not None:
@@ -143,4 +146,5 @@ def _product(X: Any, H: Any) -> Any:
     H, kind_of_h = unwrap(H)
     if on_gpu(H) != on_gpu(X):
         X, H = host(X), host(H)
-    return wrap(X @ H, kind or kind_of_h)
+    out = X @ H
+    return wrap(out, kind or kind_of_h) if on_gpu(out) or isinstance(out, np.ndarray) else out  # a data frame

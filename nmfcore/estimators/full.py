@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import NMF as ScikitLearnNMF
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from nmfcore.arrays import Kind, unwrap, wrap
 from nmfcore.compressed import is_sparse
 from nmfcore.estimators.base import Factorizer
-from nmfcore.layout import Form
+from nmfcore.layout import Form, namespace
 from nmfcore.penalties import L1, L2
 from nmfcore.solve import nmf
 
@@ -183,7 +184,7 @@ class NMF(Factorizer):
 
     def _solve(
         self, given: "_Batch", starts: list[Any], weights: list[Any], group: list[int], update_H: bool
-    ) -> list[tuple[Any, Any, float, int]]:
+    ) -> list[tuple[Any, Any, np.float64, int]]:
         """(W, H, error, iterations) of the matrices of a group, factorized together."""
         pieces = [given.pieces[b] for b in group]
         W, H = ([starts[b][i].T for b in group] for i in (0, 1))
@@ -216,7 +217,8 @@ class NMF(Factorizer):
         results = [(fit.H, fit.W, fit.objective, fit.n_iter)]
         if not alone:
             results = list(zip(fit.H, fit.W, fit.objective, fit.n_iter, strict=True))
-        return [(h.T, w.T, float(np.sqrt(2 * max(value, 0.0))), n) for h, w, value, n in results]
+        rows = namespace(results[0][0]).ascontiguousarray  # a sample's values, or a component's, side by side
+        return [(rows(h.T), rows(w.T), np.sqrt(2 * max(value, 0.0)), n) for h, w, value, n in results]
 
     def _settled(
         self, first: NDArray[np.float64], before: NDArray[np.float64], now: NDArray[np.float64]
@@ -277,7 +279,7 @@ def non_negative_factorization(
         device=device,
         batched=batched,
     )
-    model._validate_params()
+    validate_parameter_constraints(model._parameter_constraints, model.get_params(), "non_negative_factorization")
     fit = model._factorize(X, W, H, bool(update_H), weights, reset=True)
     return fit.W, fit.H, fit.n_iter
 

@@ -119,7 +119,7 @@ class MiniBatchNMF(Factorizer):
             X = X.tocsr()  # whose rows can be taken
         size = min(self.batch_size, X.shape[0])
         batches = [_Batch(X[rows], self._beta_loss) for rows in gen_batches(X.shape[0], size)]
-        parts = [np.ascontiguousarray(W[rows].T) for rows in gen_batches(X.shape[0], size)]  # (K, samples) each
+        parts = [np.array(W[rows].T, order="C") for rows in gen_batches(X.shape[0], size)]  # (K, samples) each
         steps = self.max_iter * len(batches)
         watch = _Watch(self, X.shape[0], steps)
         order: Iterator[tuple[int, _Batch]] = islice(cycle(enumerate(batches)), steps)
@@ -139,9 +139,9 @@ class MiniBatchNMF(Factorizer):
             batches = [_Batch(X, self._beta_loss)]
             parts = [self._solve_w(batches[0], H, self._transform_iterations())]
         error = sum(batch.divergence(H, part) for batch, part in zip(batches, parts, strict=True))
-        self.reconstruction_err_ = float(np.sqrt(2 * max(error, 0.0)))
+        self.reconstruction_err_ = np.sqrt(2 * max(error, 0.0))
         self.components_, self.n_components_ = wrap(H, kind), len(H)
-        return wrap(np.concatenate(parts, axis=1).T, kind)
+        return wrap(np.ascontiguousarray(np.concatenate(parts, axis=1).T), kind)
 
     def partial_fit(self, X: Any, y: Any = None, W: Any = None, H: Any = None) -> "MiniBatchNMF":
         """Take X as one more mini-batch; the first call begins as `fit_transform` does. W and H count there only."""
@@ -153,7 +153,8 @@ class MiniBatchNMF(Factorizer):
             H = self._begin(X, W, H)[1]
             self.n_steps_ = 0
         else:
-            H = host(unwrap(self.components_)[0])
+            H = np.require(host(unwrap(self.components_)[0]), requirements="W")  # a loaded one may be a memory map
+            X = X.astype(H.dtype, copy=False)
         self._step(_Batch(X, self._beta_loss), None, H)
         self.components_, self.n_components_ = wrap(H, kind), len(H)
         self.n_steps_ += 1
@@ -164,13 +165,15 @@ class MiniBatchNMF(Factorizer):
         check_is_fitted(self)
         X, kind = self._checked(host(X), reset=False)
         H = host(unwrap(self.components_)[0]).astype(X.dtype, copy=False)
-        return wrap(self._solve_w(_Batch(X, self._beta_loss), H, self._transform_iterations()).T, kind)
+        part = self._solve_w(_Batch(X, self._beta_loss), H, self._transform_iterations())
+        return wrap(np.ascontiguousarray(part.T), kind)
 
     def _begin(self, X: Any, W: Any, H: Any) -> tuple[Array, Array]:
         """The start of both factors and of the sums."""
         self._rank(X)
         self._check_zeros(X)
         W, H = self._start(X, W, H)
+        H = np.require(H, requirements="W")  # the caller's own, where it can be
         self._rho = self.forget_factor ** (min(self.batch_size, X.shape[0]) / X.shape[0])
         self._gamma = mm_exponent(self._beta_loss)
         self._sums = DecayingSums(H.copy(), np.ones_like(H), self._gamma)

@@ -21,6 +21,10 @@
 
 #ifdef _OPENMP
 #include <omp.h>
+#if defined(__GNUC__) && !defined(__clang__) && !defined(_WIN32)
+#define NMF_GNU_OPENMP
+#include <pthread.h>
+#endif
 #endif
 
 #include "kernels.hpp"
@@ -39,6 +43,14 @@ int threads() {
     return omp_get_max_threads();
 #else
     return 1;
+#endif
+}
+
+// A child process has none of its parent's threads, but GNU's OpenMP would wait for them forever. So they end where a
+// process forks; the next kernel makes new ones, in the parent as in the child. Other OpenMPs see to it themselves.
+void survive_forks() {
+#ifdef NMF_GNU_OPENMP
+    pthread_atfork([] { omp_pause_resource_all(omp_pause_hard); }, nullptr, nullptr);
 #endif
 }
 
@@ -285,25 +297,21 @@ void run_filter(const SpatialJob<float> &job) { chosen().wiener_f32(job); }
 void run_filter(const SpatialJob<double> &job) { chosen().wiener_f64(job); }
 
 template <typename T>
-double spatial_step(Mixture<std::complex<T>> X, Variances<T> v, Covariances<const std::complex<double>> R,
-                    Covariances<std::complex<double>> R_new, std::optional<Variances<const T>> psi, bool keep_v) {
+void spatial_step(Mixture<std::complex<T>> X, Variances<T> v, Covariances<const std::complex<double>> R,
+                  Covariances<std::complex<double>> R_new, std::optional<Variances<const T>> psi, Out<double> values,
+                  bool keep_v) {
     const int64_t shape[] = {int64_t(v.shape(0)), int64_t(v.shape(1)), int64_t(v.shape(2))};
     SpatialJob<T> job = spatial_job<T>(X, v.shape(0), shape, R);
     need(R_new.size() == R.size(), "R_new must be as large as R");
     if (psi) need(int64_t(psi->size()) == job.channels * job.channels * job.F * job.N, "psi must be (I², F, N)");
-    std::vector<double> value(size_t(job.F), 0.0);
+    need(int64_t(values.size()) == job.F, "values must have one entry per bin");
     job.psi = psi ? psi->data() : nullptr;
     job.v = v.data();
     job.R_new = reinterpret_cast<double *>(R_new.data());
-    job.log_likelihood = value.data();
+    job.log_likelihood = values.data();
     job.keep_v = keep_v;
-    {
-        nb::gil_scoped_release release;
-        run_step(job);
-    }
-    double total = 0;  // in a fixed order
-    for (double one : value) total += one;
-    return total;
+    nb::gil_scoped_release release;
+    run_step(job);
 }
 
 template <typename T>
@@ -396,7 +404,7 @@ template <typename T> void define(nb::module_ &m) {
           nb::arg("pos").noconvert());
     m.def("divergence", &divergence<T>, nb::arg("half").noconvert(), nb::arg("values").noconvert());
     m.def("spatial_step", &spatial_step<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(), nb::arg("R").noconvert(),
-          nb::arg("R_new").noconvert(), nb::arg("psi").noconvert().none(), "keep_v"_a);
+          nb::arg("R_new").noconvert(), nb::arg("psi").noconvert().none(), nb::arg("values").noconvert(), "keep_v"_a);
     m.def("spatial_gradient", &spatial_gradient<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(),
           nb::arg("R").noconvert(), nb::arg("neg").noconvert(), nb::arg("pos").noconvert(), nb::arg("psi").noconvert().none());
     m.def("wiener", &wiener<T>, nb::arg("X").noconvert(), nb::arg("v").noconvert(), nb::arg("R").noconvert(),
@@ -412,6 +420,7 @@ template <typename T> void define(nb::module_ &m) {
 }  // namespace
 
 NB_MODULE(_native, m) {
+    survive_forks();
     define<float>(m);
     define<double>(m);
     m.def("threads", &threads);

@@ -64,11 +64,12 @@ class Diagonal:
         g = self.g.astype(self.real)[:, :, None]  # (J, F, 1, I)
         return (g @ (self.Y * inverse**2))[:, :, 0], (g @ inverse)[:, :, 0]
 
-    def step(self, v: Array, *, keep_v: bool, move: bool) -> float:
-        """One update of v (in place, unless `keep_v`) and, if `move`, of g and Q. The value is that before it."""
+    def step(self, v: Array, *, keep_v: bool, move: bool) -> NDArray[np.float64]:
+        """One update of v (in place, unless `keep_v`) and, if `move`, of g and Q; log-likelihoods (F,) before it."""
         model = self._model(v)
-        determinant = np.linalg.slogdet(self.Q)[1].sum()
-        value = 2 * v.shape[-1] * determinant - np.sum(self.Y / model + np.log(np.pi * model), dtype=np.float64)
+        determinants = np.linalg.slogdet(self.Q)[1]
+        misfit = np.sum(self.Y / model + np.log(np.pi * model), axis=(1, 2), dtype=np.float64)
+        values: NDArray[np.float64] = 2 * v.shape[-1] * determinants - misfit
         if not keep_v:
             neg, pos = self.gradient(v)
             v *= np.sqrt(neg / pos)
@@ -79,7 +80,7 @@ class Diagonal:
                 size = np.trace(self.R, axis1=-2, axis2=-1).real / self.X.shape[1]  # (J, F)
                 self.g /= size[..., None]
                 v *= size[..., None].astype(v.dtype)
-        return float(value)
+        return values
 
     def _model(self, v: Array) -> Array:
         """Σ_j v_j g_j, (F, I, N)."""

@@ -13,20 +13,24 @@ from nmfcore.layout import host, namespace, placed
 from nmfcore.models.dictionary import Dictionary
 from nmfcore.solve import check_counts
 from nmfcore.spatial.averaging import local_covariance
+from nmfcore.spatial.batch import FACTOR, Batch
 from nmfcore.spatial.covariances import unit_trace
 from nmfcore.spatial.diagonal import Diagonal
 from nmfcore.spatial.filtering import as_mixture, unit_power
 from nmfcore.spatial.full import FullRank
+from nmfcore.spatial.halves import in_halves
+from nmfcore.spatial.initial import check_resumed, initial_covariances, initial_variances
 from nmfcore.spatial.model import LocalGaussianModel
 from nmfcore.spatial.options import Options
 from nmfcore.spatial.relaxation import Relaxation
-from nmfcore.spatial.starts import Covariances, initial_covariances
+from nmfcore.spatial.starts import Covariances
 from nmfcore.spatial.variances import Choice, Climbing, Separation, Sparsity, VarianceModel
 from nmfcore.spatial.variances.base import FLOOR, Array
 from nmfcore.threads import blas_in_one_thread
 
 
 @any_kind
+@in_halves
 @blas_in_one_thread()
 def fit(
     X: ArrayLike,
@@ -35,7 +39,7 @@ def fit(
     variance_model: str | None = None,
     free: Mapping[str, int] | None = None,
     sources: tuple[str, ...] | None = None,
-    R: ArrayLike | Covariances | None = None,
+    R: ArrayLike | Covariances | Sequence[Covariances] | None = None,
     v: ArrayLike | None = None,
     resume: LocalGaussianModel | None = None,
     covariance: str = "full",
@@ -56,7 +60,7 @@ def fit(
     noise: tuple[float, float] | None = None,
     seed: int | np.random.Generator | None = None,
     backend: str = "auto",
-    callback: Callable[[int, float], Any] | None = None,
+    callback: Callable[[int, Any], Any] | None = None,
 ) -> LocalGaussianModel:
     """Estimate variances and spatial covariances of the sources of a multichannel mixture.
 
@@ -66,7 +70,9 @@ def fit(
     `n_iter` × `n_inner` updates.
 
     Args:
-        X: mixture (I, F, N), complex, channels first.
+        X: mixture (I, F, N), complex, channels first; or a batch of recordings of one shape (B, I, F, N), each fitted
+            as it would be alone, but all in the same launches: what a GPU needs to be busy. R, v and the answer then
+            have the batch axis in front too.
         dictionary: trained patterns, for ``"joint"``, ``"separation"`` and ``"denoising"``; ``"joint"`` without one
             learns `n_components` free patterns of each source.
         variance_model: ``"separation"`` (Σ_j v_j ≈ UH; default with a dictionary), ``"denoising"`` (v_j ≈ U_j H_j),
@@ -79,7 +85,8 @@ def fit(
         sources: names, where there is no dictionary.
         R: initial spatial covariances (J, F, I, I), see :func:`nmfcore.spatial.diffuse` and
             :func:`nmfcore.spatial.direct_diffuse`. Or a function that makes them from first variances (J, F, N) that
-            tell the sources of a dictionary apart, such as a :class:`nmfcore.spatial.Start`, which None stands for.
+            tell the sources of a dictionary apart, such as a :class:`nmfcore.spatial.Start`, which None stands for; for
+            a batch a list of such functions. One array (J, F, I, I) may serve a whole batch.
         v: initial variances (J, F, N); None starts from the variance model's own.
         resume: an earlier fit to go on from. Its R and patterns are taken, and for a mixture of the same size its
             variances and activations too: EM goes on where it ended. R, if given, is then what `prior` draws to.
@@ -109,10 +116,15 @@ def fit(
             good optimum. None is none; ``covariance="full"`` alone has it.
         seed: as in :func:`nmfcore.nmf`.
         backend: as in :func:`nmfcore.nmf`.
-        callback: called as ``callback(iteration, log_likelihood)``; a true answer stops.
+        callback: called as ``callback(iteration, log_likelihood)``, of a batch with (B,) values; a true answer stops.
 
     Returns:
-        A :class:`LocalGaussianModel`; hand its v and R to :func:`nmfcore.spatial.wiener`.
+        A :class:`LocalGaussianModel`; hand its v and R to :func:`nmfcore.spatial.wiener`. Of a batch it is that of all
+        recordings, and its method `recording` picks one.
+
+    Raises:
+        ValueError: naming the argument, its value and the remedy.
+        MemoryError: where a single recording does not fit in the memory of the device; a batch is halved.
 
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((2, 5, 40)) + 1j * rng.standard_normal((2, 5, 40))
@@ -121,8 +133,9 @@ def fit(
     >>> bool(np.all(np.diff(model.log_likelihood) > -1e-9))
     True
     """
-    mixture = as_mixture(X)
-    channels, bins, frames = mixture.shape
+    mixture = as_mixture(X, batched=True)
+    batch = Batch.of(mixture)
+    channels, bins, frames = mixture.shape[-3:]
     options = Options(
         variance_model or ("nmf" if dictionary is None else "separation"),
         dictionary is not None, covariance, update, regularization, n_iter, n_inner, n_fixed, averaging, noise,
@@ -134,119 +147,96 @@ def fit(
         options.variance_model, options.moved_by, n_start, bins, dictionary, free or {}, sources,
         Sparsity(strength, mix, kind, gamma), n_components, smoothing, options.updates, engine.name,
     )  # fmt: skip
-    going_on = resume is not None and resume.v.shape[1:] == (bins, frames)
+    going_on = resume is not None and resume.v.shape[-2:] == (bins, frames)
     model = (replace(choice, n_start=0) if going_on else choice).model(np.random.default_rng(seed))
     evidence = _evidence(prior, len(model.sources))
     if resume is not None:
-        _check_resumed(resume, model.sources, (bins, channels, channels))
+        check_resumed(resume, model.sources, (*mixture.shape[:-3], len(model.sources), bins, channels, channels))
 
     # Starting values are made in host memory; from there on everything lies where the backend works.
     home, xp = namespace(mixture), np if covariance == "diagonal" else engine.xp  # its products are too small for one
-    mixture, level = unit_power(host(mixture))
-    power = np.maximum(np.mean(np.abs(mixture) ** 2, axis=0), FLOOR)
-    variances = _initial_variances(model, power, level, v, resume, going_on)
-    how, anchor = dict.fromkeys(model.sources, "an earlier fit"), resume.R if resume is not None else None
+    mixtures, level = unit_power(host(mixture if mixture.ndim == 4 else mixture[None]))
+    power = np.maximum(np.mean(np.abs(mixtures) ** 2, axis=1), FLOOR)  # (B, F, N)
+    variances = initial_variances(model, batch, power, level, v, resume, going_on)
+    how = dict.fromkeys(model.sources, ("an earlier fit",) * batch.size)
+    anchor = None if resume is None else batch.rows(batch.enter(resume.R))
     if R is not None or anchor is None:
         clue = choice.told_apart(variances, power, np.random.default_rng(seed))
-        anchor, told = initial_covariances(R, mixture, model.sources, variances, clue, options.loading)
+        anchor, told = initial_covariances(R, batch, mixtures, model.sources, variances, clue, options.loading)
         how = told if resume is None else how
-    initial = anchor if resume is None else resume.covariances()
-    psi = None if averaging == (1, 1) else placed(local_covariance(mixture, averaging), xp)
-    mixture, initial, anchor, variances = (placed(one, xp) for one in (mixture, initial, anchor, variances))
+    initial = anchor if resume is None else batch.rows(batch.enter(resume.covariances()))
+    mixtures = np.ascontiguousarray(batch.rows(mixtures.swapaxes(0, 1)))  # (I, B·F, N)
+    psi = None
+    if averaging != (1, 1):
+        each = [local_covariance(one, averaging) for one in batch.apart(mixtures).swapaxes(0, 1)]
+        psi = placed(batch.rows(np.stack(each, axis=1)), xp)
+    mixtures, initial, anchor, variances = (placed(one, xp) for one in (mixtures, initial, anchor, variances))
     model.move(xp)
     spatial: FullRank | Diagonal
     if covariance == "diagonal":
-        spatial = Diagonal(mixture, initial, anchor, evidence, options.loading)
+        spatial = Diagonal(mixtures, initial, anchor, evidence, options.loading)
     else:
-        spatial = FullRank(engine, mixture, initial, anchor, psi, evidence, options.loading, options.moved_by)
+        spatial = FullRank(engine, mixtures, initial, anchor, psi, evidence, options.loading, options.moved_by)
 
     if channels == 1 and isinstance(model, Separation):
         variances = np.maximum(model.explain(placed(power, xp), n_iter * options.updates), FLOOR)
-        history: list[float] = []
+        history: list[Array] = []
     else:
         plain = strength == 0 and smoothing == 0 and noise is None and not evidence.any()
-        history, variances = _iterate(model, spatial, variances, options, callback, relax=plain)
-    shape, size = unit_trace(spatial.R)
-    W, H = model.factors() or (None, None)
+        history, variances = _iterate(model, spatial, batch, variances, options, callback, relax=plain)
+    shape, size = (batch.apart(one) for one in unit_trace(spatial.R))
+    scale = size[..., 0].astype(variances.dtype) * placed(level.astype(variances.dtype), xp)[:, None, None]
+    factors = [placed(batch.leave(one, FACTOR), home) for one in model.factors() or ()]
+    values = [host(one) for one in history]
     return LocalGaussianModel(
-        v=placed(variances * size[..., 0].astype(variances.dtype) * variances.dtype.type(level), home),
-        R=placed(shape, home),
+        v=placed(batch.leave(variances * scale), home),
+        R=placed(batch.leave(shape), home),
         sources=model.sources,
-        log_likelihood=tuple(history),
-        W=None if W is None else placed(W, home),
-        H=None if H is None else placed(H, home),
-        gain=placed(size[..., 0, 0], home),
-        level=level,
-        start=how,
+        log_likelihood=tuple(float(one[0]) for one in values) if batch.alone else tuple(values),
+        W=factors[0] if factors else None,
+        H=factors[1] if factors else None,
+        gain=placed(batch.leave(size[..., 0, 0]), home),
+        level=level.item() if batch.alone else level,
+        start={name: words[0] for name, words in how.items()} if batch.alone else how,
     )
 
 
 def _iterate(
     model: VarianceModel,
     spatial: FullRank | Diagonal,
+    batch: Batch,
     v: Array,
     options: Options,
-    callback: Callable[[int, float], Any] | None,
+    callback: Callable[[int, Any], Any] | None,
     *,
     relax: bool,
-) -> tuple[list[float], Array]:
-    """The iterations: log-likelihood at the beginning of each, and the variances after the last.
+) -> tuple[list[Array], Array]:
+    """The iterations: log-likelihoods (B,) at the beginning of each, and the variances (J, B, F, N) after the last.
 
     Steps are relaxed only if the likelihood is all that rises; with penalties or evidence it may fall for good reasons.
     """
     climbing = model if isinstance(model, Climbing) else None
     relaxed = None
     if relax and climbing is not None and isinstance(spatial, FullRank) and options.moved_by == "mm":
-        relaxed = Relaxation(climbing, spatial)
-    history: list[float] = []
+        relaxed = Relaxation(climbing, spatial, batch)
+    history: list[Array] = []
     for iteration in range(options.n_iter):
         spatial.noise = options.noise_at(iteration)
         move = iteration >= options.n_fixed
         if climbing is not None:
             for factor in climbing.turns * options.updates:
-                v = np.maximum(climbing.ascend(factor, *spatial.gradient(v)), FLOOR)
+                slopes = (batch.apart(part) for part in spatial.gradient(batch.rows(v)))
+                v = np.maximum(climbing.ascend(factor, *slopes), FLOOR)
         if relaxed is None:
-            value = spatial.step(v, keep_v=climbing is not None, move=move)
+            values = batch.total(spatial.step(batch.rows(v), keep_v=climbing is not None, move=move))
         else:
-            value, v = relaxed.step(v, move)
-        history.append(value)
+            values, v = relaxed.step(v, move)
+        history.append(values)
         if climbing is None:
             v = np.maximum(model.constrain(np.maximum(v, FLOOR)), FLOOR)
-        if callback is not None and callback(iteration + 1, value):
+        if callback is not None and callback(iteration + 1, float(values[0]) if batch.alone else host(values)):
             break
     return history, v
-
-
-def _initial_variances(
-    model: VarianceModel,
-    power: Array,
-    level: float,
-    v: ArrayLike | None,
-    resume: LocalGaussianModel | None,
-    going_on: bool,
-) -> Array:
-    """The model's own start, unless variances are given or an earlier fit of the same mixture has them."""
-    start = model.start(power, None if resume is None else resume.W)
-    if v is not None:
-        given = np.asarray(v)
-        if given.shape != start.shape or not np.isfinite(given).all() or given.min() < 0:
-            raise ValueError(f"v must be finite, nonnegative and of shape {start.shape}; got shape {given.shape}.")
-        start = (given / level).astype(start.dtype)
-    elif going_on and resume is not None:
-        earlier = (resume.v / level).astype(start.dtype)
-        if resume.H is not None:
-            modelled = model.restore(resume.H * (resume.level / level))
-            earlier = modelled if isinstance(model, Climbing) else earlier
-        start = earlier
-    return np.maximum(start, FLOOR)
-
-
-def _check_resumed(resume: LocalGaussianModel, sources: tuple[str, ...], shape: tuple[int, ...]) -> None:
-    if resume.sources != sources or resume.R.shape != (len(sources), *shape):
-        raise ValueError(
-            f"resume has sources {resume.sources} and R {resume.R.shape}; here they are {sources} and "
-            f"{(len(sources), *shape)}."
-        )
 
 
 def _evidence(prior: float | Sequence[float], count: int) -> NDArray[np.float64]:

@@ -44,7 +44,8 @@ class FullRank:
         self.drawn = placed(share, namespace(R))[:, None, None, None]
         self.anchor, self.regularization = anchor, regularization
         self.update = update
-        self.reach = 1.0  # length of a step by "mm", see :class:`nmfcore.spatial.relaxation.Relaxation`
+        # Length of a step by "mm", of all or of each bin, see :class:`nmfcore.spatial.relaxation.Relaxation`.
+        self.reach: float | NDArray[np.float64] = 1.0
         self.noise = 0.0  # power of white noise at the microphones, beside the sources
 
     def gradient(self, v: Array) -> tuple[Array, Array]:
@@ -52,10 +53,10 @@ class FullRank:
         neg, pos = self.engine.spatial_gradient(self.X, *self._with_noise(v), self.psi)
         return neg[: len(v)], pos[: len(v)]
 
-    def step(self, v: Array, *, keep_v: bool, move: bool) -> float:
-        """One EM iteration; `v` is updated in place unless `keep_v`, R if `move`. The value is that before it."""
+    def step(self, v: Array, *, keep_v: bool, move: bool) -> Array:
+        """One EM iteration; `v` is updated in place unless `keep_v`, R if `move`; log-likelihoods (F,) before it."""
         variances, covariances = self._with_noise(v)
-        updated, value = self.engine.spatial_step(self.X, variances, covariances, self.psi, keep_v)
+        updated, values = self.engine.spatial_step(self.X, variances, covariances, self.psi, keep_v)
         v[...] = variances[: len(v)]
         if move:
             if self.update == "mm":
@@ -71,7 +72,7 @@ class FullRank:
                 self.R *= size
             else:
                 v *= size[..., 0].astype(v.dtype)
-        return value
+        return values
 
     def _with_noise(self, v: Array) -> tuple[Array, NDArray[np.complex128]]:
         if self.noise == 0:
@@ -83,13 +84,16 @@ class FullRank:
 
 
 def riccati(
-    P: NDArray[np.complex128], Q: NDArray[np.complex128], R: NDArray[np.complex128], reach: float = 1.0
+    P: NDArray[np.complex128],
+    Q: NDArray[np.complex128],
+    R: NDArray[np.complex128],
+    reach: float | NDArray[np.float64] = 1.0,
 ) -> NDArray[np.complex128]:
     """The R₁ (…, I, I) with R₁ R⁻¹ P R⁻¹ R₁ = Q, for Hermitian P, Q ≥ 0 and R > 0; or on the way there, or beyond.
 
     Args:
         P, Q, R: (…, I, I).
-        reach: how far along the geodesic from R (0) to R₁ (1).
+        reach: how far along the geodesic from R (0) to R₁ (1); of all, or (…, 1).
 
     >>> P, Q, R = (np.diag(d).astype(complex) for d in ([1.0, 4.0], [4.0, 1.0], [1.0, 2.0]))
     >>> riccati(P, Q, R).real.round(6).tolist()
@@ -101,14 +105,14 @@ def riccati(
     P, Q = inverse @ P @ adjoint, inverse @ Q @ adjoint
     half, undone = _power(P, 0.5), _power(P, -0.5)
     solved = undone @ _power(half @ Q @ half, 0.5) @ undone
-    if reach != 1:
+    if np.any(reach != 1):
         solved = _power(solved, reach)
     solved = root @ solved @ np.conj(np.swapaxes(root, -1, -2))
     out: NDArray[np.complex128] = (solved + np.conj(np.swapaxes(solved, -1, -2))) / 2
     return out
 
 
-def _power(A: NDArray[np.complex128], exponent: float) -> NDArray[np.complex128]:
+def _power(A: NDArray[np.complex128], exponent: float | NDArray[np.float64]) -> NDArray[np.complex128]:
     """Power of Hermitian A ≥ 0 (…, I, I)."""
     value, vector = np.linalg.eigh((A + np.conj(np.swapaxes(A, -1, -2))) / 2)
     value = np.maximum(value, np.maximum(1e-12 * value[..., -1:], 1e-30)) ** exponent

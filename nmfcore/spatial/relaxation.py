@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmfcore.layout import host, namespace, placed
+from nmfcore.spatial.batch import Batch
 from nmfcore.spatial.full import FullRank
 from nmfcore.spatial.variances import Climbing
 
@@ -19,34 +21,54 @@ class Relaxation:
 
     A step of `reach` times the length, in the logarithm: W ← W ⊙ (W₁ / W)^reach, and along the geodesic from R to R₁.
     It grows slowly, so that the first iterations, which choose the optimum, are those of the plain algorithm. Where
-    the likelihood fell, the step is taken back, and the next is of plain length again: it never falls for long.
+    the likelihood of a recording fell, its step is taken back, and the next is of plain length again: it never falls
+    for long.
 
     Args:
         model: variance model that climbs the likelihood.
         spatial: covariances, by ``"mm"``.
+        batch: recordings.
     """
 
-    def __init__(self, model: Climbing, spatial: FullRank) -> None:
-        self.model, self.spatial = model, spatial
-        self.value, self.count = -np.inf, 0
+    def __init__(self, model: Climbing, spatial: FullRank, batch: Batch) -> None:
+        self.model, self.spatial, self.batch = model, spatial, batch
+        self.values, self.count = np.full(batch.size, -np.inf), 0
+        self.reach = np.ones(batch.size)
         self.kept: tuple[Array, ...] = ()
-        self._reach(1.0)
+        self._stretch()
 
-    def step(self, v: Array, move: bool) -> tuple[float, Array]:
-        """The likelihood of the present parameters, or of the last good ones, and the variances that go with it."""
-        now = (self.model.W.copy(), self.model.H.copy(), v, self.spatial.R)
-        value = self.spatial.step(v, keep_v=True, move=move)
-        if value < self.value:
-            self.model.W, self.model.H, v, self.spatial.R = self.kept
-            self._reach(1.0)
-            value = self.spatial.step(v, keep_v=True, move=move)
-        else:
-            self.kept = now
-        self.value = value
+    def step(self, v: Array, move: bool) -> tuple[Array, Array]:
+        """The likelihoods (B,) of the present parameters, or of the last good ones, and the variances (J, B, F, N)."""
+        now: tuple[Array, ...] = (self.model.W.copy(), self.model.H.copy(), v, self.spatial.R)
+        values = self._move(v, move)
+        fell = values < self.values
+        if fell.any():
+            at = placed(fell[:, None, None], namespace(v))
+            of_bins = np.repeat(at, v.shape[-2], axis=0)
+            where = (at, at, at, of_bins)
+            now = tuple(np.where(back, old, new) for back, old, new in zip(where, self.kept, now, strict=True))
+            self.model.W, self.model.H, v, self.spatial.R = now
+            self.reach[fell] = 1
+            self._stretch()
+            values = self._move(v, move)
+        self.kept, self.values = now, values
         self.count += 1
         if self.count >= PLAIN:
-            self._reach(min(self.model.reach + LONGER, LONGEST))
-        return value, v
+            self.reach = np.minimum(self.reach + LONGER, LONGEST)
+            self._stretch()
+        return values, v
 
-    def _reach(self, reach: float) -> None:
-        self.model.reach = self.spatial.reach = reach
+    def _move(self, v: Array, move: bool) -> NDArray[np.float64]:
+        values: NDArray[np.float64] = host(
+            self.batch.total(self.spatial.step(self.batch.rows(v), keep_v=True, move=move))
+        )
+        return values
+
+    def _stretch(self) -> None:
+        if (self.reach == 1).all():
+            self.model.reach = self.spatial.reach = 1.0
+            return
+        H, R = self.model.H, self.spatial.R
+        self.model.reach = placed(self.reach[:, None, None].astype(H.dtype), namespace(H))
+        of_bins = np.repeat(self.reach, R.shape[1] // self.batch.size)
+        self.spatial.reach = placed(of_bins[:, None], namespace(R))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmfcore.spatial.clustering import clustered
-from nmfcore.spatial.covariances import diffuse, direct_diffuse, from_weights, positions, regularized
+from nmfcore.spatial.covariances import diffuse, direct_diffuse, from_weights, positions
 from nmfcore.spatial.directions import direction_of_arrival, resolution
 from nmfcore.spatial.filtering import as_mixture
 from nmfcore.spatial.whitening import direct_paths
@@ -136,46 +136,6 @@ class Start:
             )
             self.how[name] = f"heard at {_angles(direction)} (agreement {agreement:.2f})"
         return direct_diffuse(self.frequencies, self.microphones, direction, reverberation=self.reverberation)
-
-
-def initial_covariances(
-    R: ArrayLike | Covariances | None,
-    X: NDArray[Any],
-    sources: tuple[str, ...],
-    v: NDArray[Any],
-    clue: NDArray[Any] | None,
-    regularization: float,
-) -> tuple[NDArray[np.complex128], dict[str, str]]:
-    """Covariances (J, F, I, I) to start from, and where each of them comes from in words.
-
-    Args:
-        R: as :func:`nmfcore.spatial.fit` takes it.
-        X: mixture (I, F, N).
-        sources: names.
-        v: first variances (J, F, N).
-        clue: variances that tell the sources apart, if there are any.
-        regularization: share of the identity in R.
-
-    Raises:
-        ValueError: if R has another shape, or is not finite.
-    """
-    shape = (len(v), v.shape[1], len(X), len(X))
-    how = dict.fromkeys(sources, "one channel" if len(X) == 1 else "given")
-    if R is None:
-        R = np.ones(shape) if len(X) == 1 else Start(X, sources)
-    if isinstance(R, Start):
-        found: ArrayLike = R(v if clue is None else clue, told_apart=clue is not None)
-        how = dict(R.how)
-    elif callable(R):
-        found = R(v if clue is None else clue)
-    else:
-        found = R
-    given = np.asarray(found)
-    if given.shape != shape:
-        raise ValueError(f"R has shape {given.shape}; it must be (J, F, I, I) = {shape}.")
-    if not np.isfinite(given).all():
-        raise ValueError("R contains NaN or infinity.")
-    return regularized(given.astype(np.complex128), regularization), how
 
 
 def _angles(direction: NDArray[np.float64]) -> str:

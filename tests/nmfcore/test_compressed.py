@@ -13,7 +13,7 @@ from nmfcore.backends import reference
 from nmfcore.compressed import Compressed, is_sparse
 from nmfcore.penalties import L1, L2, GroupSparsity
 
-FORMATS = (sparse.csr_matrix, sparse.csc_array, sparse.coo_array, sparse.lil_matrix)
+FORMATS = (sparse.csr_matrix, sparse.csc_array, sparse.coo_array, sparse.lil_matrix, sparse.dok_array)
 
 
 def holes(shape: tuple[int, int], density: float = 0.3, seed: int = 0) -> np.ndarray:

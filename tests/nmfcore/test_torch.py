@@ -35,6 +35,8 @@ def test_strided_and_tracked_tensors() -> None:
 def test_a_tensor_that_numpy_cannot_hold() -> None:
     with pytest.raises(ValueError, match=r"bfloat16 .* \.float\(\)"):
         unwrap(torch.ones(2, dtype=torch.bfloat16))
+    with pytest.raises(ValueError, match=r"dtype float32 and layout torch.sparse_coo .* \.to_dense\(\)"):
+        unwrap(torch.ones(2, 2).to_sparse())
     with pytest.raises(ValueError, match=r"device 'meta' .* \.cpu\(\)"):
         unwrap(torch.ones(2, device="meta"))
 

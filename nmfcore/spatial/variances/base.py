@@ -1,4 +1,8 @@
-"""What all variance models share."""
+"""What all variance models share.
+
+Recordings of one shape stand side by side, as :mod:`nmfcore.spatial.batch` has it: variances are (J, B, F, N), patterns
+(…, B, F, K) and activations (…, B, K, N). Random starts are drawn once, for all of them.
+"""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -41,18 +45,18 @@ class VarianceModel(ABC):
 
     @abstractmethod
     def start(self, power: Array, patterns: Array | None = None) -> Array:
-        """Initial variances (J, F, N) for a mixture of channel-mean power (F, N), with `patterns` of an earlier fit."""
+        """Variances (J, B, F, N) to start from; `power` (B, F, N): mean over channels; `patterns`: an earlier fit's."""
 
     @abstractmethod
     def constrain(self, v: Array) -> Array:
-        """Constrained variances (J, F, N) from those of the spatial step."""
+        """Constrained variances (J, B, F, N) from those of the spatial step."""
 
     def factors(self) -> tuple[Array, Array] | None:
         """Patterns and activations, where there are any."""
         return None
 
     def restore(self, H: Array) -> Array:
-        """Variances (J, F, N) with the activations of an earlier fit."""
+        """Variances (J, B, F, N) with the activations of an earlier fit."""
         raise TypeError(f"{type(self).__name__} has no activations")
 
     @abstractmethod
@@ -76,7 +80,7 @@ class Factored(VarianceModel):
 class Climbing(Factored):
     """Patterns and activations that climb the likelihood of the recording itself, by its gradient in the variances."""
 
-    reach = 1.0  # length of a step, see :class:`nmfcore.spatial.relaxation.Relaxation`
+    reach: Array | float = 1.0  # length of a step, or (B, 1, 1), see :class:`nmfcore.spatial.relaxation.Relaxation`
 
     @property
     @abstractmethod
@@ -87,7 +91,7 @@ class Climbing(Factored):
 
     @abstractmethod
     def ascend(self, factor: str, neg: Array, pos: Array) -> Array:
-        """Variances after one update of ``"W"`` or ``"H"`` from the gradient's parts in v, (J, F, N) each."""
+        """Variances after one update of ``"W"`` or ``"H"`` from the gradient's parts in v, (J, B, F, N) each."""
 
 
 def root_ratio(above: Array, below: Array) -> Array:
@@ -98,10 +102,10 @@ def root_ratio(above: Array, below: Array) -> Array:
 
 
 def fitting(patterns: Array, shape: tuple[int, ...]) -> Array:
-    """The patterns of an earlier fit, if they are as many as here."""
-    if patterns.shape != shape:
+    """The patterns of an earlier fit, if they are as many as here: `shape` is (F, K)."""
+    if patterns.shape[-2:] != shape:
         raise ValueError(
-            f"resume has patterns W of shape {patterns.shape} and this fit {shape}; use the same dictionary, free and "
-            "n_components."
+            f"resume has patterns W of shape {patterns.shape[-2:]} and this fit {shape}; use the same dictionary, free "
+            "and n_components."
         )
     return patterns

@@ -59,8 +59,8 @@ class Choice:
         """Variances by the spectra alone, all channels together, which tell trained sources apart; None without any.
 
         Args:
-            v: the model's own initial variances (J, F, N), which may do so already.
-            power: of the mixture, (F, N).
+            v: the model's own initial variances (J, B, F, N), which may do so already.
+            power: of the mixtures, (B, F, N).
             rng: for a start of their own.
         """
         if self.dictionary is None or self.name in ("nmf", "free"):

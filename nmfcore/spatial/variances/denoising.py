@@ -34,17 +34,18 @@ class Denoising(VarianceModel):
     def start(self, power: Array, patterns: Array | None = None) -> Array:
         share = power / len(self.parts)
         return np.concatenate(
-            [part.start(share, W) for part, W in zip(self.parts, self._cut(patterns, 1), strict=True)]
+            [part.start(share, W) for part, W in zip(self.parts, self._cut(patterns, -1), strict=True)]
         )
 
     def constrain(self, v: Array) -> Array:
         return np.concatenate([part.constrain(v[j : j + 1]) for j, part in enumerate(self.parts)])
 
     def factors(self) -> tuple[Array, Array]:
-        return np.hstack([part.W for part in self.parts]), np.vstack([part.H for part in self.parts])
+        W, H = zip(*(part.factors() for part in self.parts), strict=True)
+        return np.concatenate(W, axis=-1), np.concatenate(H, axis=-2)
 
     def restore(self, H: Array) -> Array:
-        pieces = self._cut(H, 0)
+        pieces = self._cut(H, -2)
         return np.concatenate([part.restore(piece) for part, piece in zip(self.parts, pieces, strict=True)])
 
     def move(self, xp: Any) -> None:
@@ -55,8 +56,8 @@ class Denoising(VarianceModel):
         """The sources' own parts of patterns or activations."""
         if factor is None:
             return [None] * len(self.parts)
-        if axis == 1:
-            fitting(factor, (len(factor), sum(part.rank for part in self.parts)))
+        if axis == -1:
+            fitting(factor, (factor.shape[-2], sum(part.rank for part in self.parts)))
         return np.split(factor, np.cumsum([part.rank for part in self.parts])[:-1], axis=axis)
 
 

@@ -15,7 +15,7 @@ class Free(VarianceModel):
         self.rng = rng
 
     def start(self, power: Array, patterns: Array | None = None) -> Array:
-        share = self.rng.uniform(0.5, 1.5, (len(self.sources), *power.shape))
+        share = self.rng.uniform(0.5, 1.5, (len(self.sources), 1, *power.shape[-2:]))
         out: Array = (share / share.sum(0) * power).astype(power.dtype)
         return out
 

@@ -26,26 +26,27 @@ class Joint(Separation, Climbing):
 
     def _update_activations(self, neg: Array, pos: Array) -> None:
         xp = namespace(neg)
-        extra_neg, extra_pos = xp.zeros((self.rank, 1), neg.dtype), xp.zeros((self.rank, 1), neg.dtype)
+        extra_neg, extra_pos = (xp.zeros((*self.H.shape[:2], 1), neg.dtype) for _ in range(2))
         for penalty in self.penalties:
-            more_neg, more_pos = penalty.split(self.H)
-            extra_neg += 0 if more_neg is None else more_neg
-            extra_pos += more_pos
+            for b, H in enumerate(self.H):
+                more_neg, more_pos = penalty.split(H)
+                extra_neg[b] += 0 if more_neg is None else more_neg
+                extra_pos[b] += more_pos
         for j, name in enumerate(self.sources):
             rows = placed(self.members[name], xp)
-            W = self.W[:, rows].T
-            above, below = W @ neg[j] + extra_neg[rows], W @ pos[j] + extra_pos[rows]
-            self.H[rows] *= root_ratio(above, below) ** self.reach
+            W = self.W[..., rows].swapaxes(-1, -2)
+            above, below = W @ neg[j] + extra_neg[:, rows], W @ pos[j] + extra_pos[:, rows]
+            self.H[:, rows] *= root_ratio(above, below) ** self.reach
 
     def _update_patterns(self, neg: Array, pos: Array) -> None:
         for j, name in enumerate(self.sources):
             rows = placed(self._learned(name), namespace(neg))
             if len(rows) == 0:
                 continue
-            H = self.H[rows].T
+            H = self.H[:, rows].swapaxes(-1, -2)
             above, below = neg[j] @ H, pos[j] @ H
-            W = self.W[:, rows] * root_ratio(above, below) ** self.reach
-            size = W.sum(0)
+            W = self.W[..., rows] * root_ratio(above, below) ** self.reach
+            size = W.sum(-2, keepdims=True)
             size[size == 0] = 1
-            self.W[:, rows] = W / size
-            self.H[rows] *= size[:, None]
+            self.W[..., rows] = W / size
+            self.H[:, rows] *= size.swapaxes(-1, -2)

@@ -25,9 +25,9 @@ class LikelihoodNMF(SourceNMF, Climbing):
             turned = self.W.swapaxes(-1, -2)
             above, below = turned @ neg, turned @ pos
             for penalty in self.penalties:
-                for j, H in enumerate(self.H):
-                    more_neg, more_pos = penalty.split(H)
-                    above[j] += 0 if more_neg is None else more_neg
-                    below[j] += more_pos
+                for each in np.ndindex(self.H.shape[:2]):
+                    more_neg, more_pos = penalty.split(self.H[each])
+                    above[each] += 0 if more_neg is None else more_neg
+                    below[each] += more_pos
             self.H = self.H * root_ratio(above, below) ** self.reach
         return self.W @ self.H

@@ -57,29 +57,31 @@ class Separation(Factored):
         self.penalties = sparsity.penalties(dictionary.groups or learned_groups)
 
     def start(self, power: Array, patterns: Array | None = None) -> Array:
-        bins, frames = power.shape
+        batch, bins, frames = power.shape
         # Free patterns begin as the mixture's mean spectrum, and every source with the same share of its power: from a
         # flat spectrum, or with a share by number of patterns, a few free ones among many trained would never catch up.
         # What a source with examples lacks is what goes on, so there it is the spectrum of quiet frames, and the
         # source as loud as they are: otherwise noise would begin as whatever is loud, and keep it.
-        mean = power.mean(1, keepdims=True)
-        quiet = np.maximum(np.quantile(power, QUIET, axis=1, keepdims=True), LEAST_QUIET * mean)
-        learned = self.rng.uniform(0.1, 1.1, (bins, self.rank - self.known))
+        mean = power.mean(-1, keepdims=True)
+        quiet = np.maximum(np.quantile(power, QUIET, axis=-1, keepdims=True), LEAST_QUIET * mean)
+        learned = np.tile(self.rng.uniform(0.1, 1.1, (bins, self.rank - self.known)), (batch, 1, 1))
         going_on = {name for name in self.dictionary.sources if self.free.get(name, 0) > 0}
         for name in self.sources:
-            learned[:, self._learned(name) - self.known] *= quiet if name in going_on else mean
-        learned = learned / learned.sum(0)
+            learned[..., self._learned(name) - self.known] *= quiet if name in going_on else mean
+        learned = learned / learned.sum(-2, keepdims=True)
         if patterns is not None:
-            learned = fitting(patterns, (bins, self.rank))[:, self.known :]
-        self.W = np.hstack([self.dictionary.W, learned]).astype(power.dtype)
-        self.H = self.rng.uniform(0.1, 1.1, (self.rank, frames)).astype(power.dtype)
+            learned = fitting(patterns, (bins, self.rank))[..., self.known :]
+        trained = np.broadcast_to(self.dictionary.W, (batch, bins, self.known))
+        self.W = np.concatenate([trained, learned], axis=-1).astype(power.dtype)
+        self.H = np.tile(self.rng.uniform(0.1, 1.1, (self.rank, frames)).astype(power.dtype), (batch, 1, 1))
         for name in self.sources:
-            level = power.mean() / len(self.sources)
+            level = power.mean((-2, -1), keepdims=True) / len(self.sources)
             parts = [self.members[name]]
             if name in going_on:
-                level, parts = quiet.mean(), [parts[0][parts[0] < self.known], self._learned(name)]
+                level = quiet.mean(-2, keepdims=True)
+                parts = [parts[0][parts[0] < self.known], self._learned(name)]
             for rows in parts:
-                self.H[rows] *= level / (self.W[:, rows] @ self.H[rows]).mean()
+                self.H[:, rows] *= level / (self.W[..., rows] @ self.H[:, rows]).mean((-2, -1), keepdims=True)
         # Smoothing acts between single updates; without it they run in one call.
         for count in [1] * self.n_start if self.smoothing > 0 else [self.n_start] * (self.n_start > 0):
             self.explain(power, count)
@@ -93,7 +95,7 @@ class Separation(Factored):
         return self._variances()
 
     def explain(self, total: Array, n_iter: int) -> Array:
-        """Fit the activations (and free patterns) to a total variance (F, N); returns the sources' shares."""
+        """Fit the activations (and free patterns) to a total variance (B, F, N); returns the sources' shares."""
         fit = nmf(
             total,
             beta=0,
@@ -114,13 +116,14 @@ class Separation(Factored):
 
     def _variances(self) -> Array:
         rows = [placed(self.members[s], namespace(self.W)) for s in self.sources]
-        return np.stack([self.W[:, each] @ self.H[each] for each in rows])
+        return np.stack([self.W[..., each] @ self.H[:, each] for each in rows])
 
     def _smooth(self) -> None:
         if self.smoothing == 0 or self.rank == self.known:
             return
-        h = np.pad(self.H[self.known :], ((0, 0), (1, 1)), mode="edge")
-        self.H[self.known :] = (1 - self.smoothing) * h[:, 1:-1] + self.smoothing / 2 * (h[:, :-2] + h[:, 2:])
+        h = np.pad(self.H[:, self.known :], ((0, 0), (0, 0), (1, 1)), mode="edge")
+        near = self.smoothing / 2 * (h[..., :-2] + h[..., 2:])
+        self.H[:, self.known :] = (1 - self.smoothing) * h[..., 1:-1] + near
 
 
 def sources_of(dictionary: Dictionary, free: Mapping[str, int]) -> tuple[str, ...]:

@@ -23,11 +23,12 @@ class SourceNMF(Factored):
         self.penalties = sparsity.penalties([(slice(0, rank),)])
 
     def start(self, power: Array, patterns: Array | None = None) -> Array:
-        count, (bins, frames) = len(self.sources), power.shape
-        level = power.mean() / self.rank / count
-        drawn = self.rng.uniform(0.5, 1.5, (count, bins, self.rank)).astype(power.dtype)
-        self.W = drawn if patterns is None else fitting(patterns, drawn.shape).astype(power.dtype)
-        self.H = (level * self.rng.uniform(0.5, 1.5, (count, self.rank, frames))).astype(power.dtype)
+        count, (batch, bins, frames) = len(self.sources), power.shape
+        level = power.mean((-2, -1), keepdims=True) / self.rank / count
+        drawn = self.rng.uniform(0.5, 1.5, (count, 1, bins, self.rank))
+        start = drawn if patterns is None else fitting(patterns, (bins, self.rank))
+        self.W = np.broadcast_to(start, (count, batch, bins, self.rank)).astype(power.dtype)
+        self.H = (level * self.rng.uniform(0.5, 1.5, (count, 1, self.rank, frames))).astype(power.dtype)
         return self.W @ self.H
 
     def constrain(self, v: Array) -> Array:

@@ -13,10 +13,11 @@ import soundfile
 
 from avfront import audio, media, motion_job, page
 from avfront.errors import AvfrontError
-from avfront.methods.motion import NAMES, ByMotion, Motions
+from avfront.methods.motion import NAMES, ByMotion
 from avfront.methods.motion import separate as factorize
 from avfront.motion import mocap
 from avfront.motion.evidence import Captured, Seen, look
+from avfront.motion.motions import Motions
 from avfront.motion_job import MotionJob, Sound
 from avfront.synth import bowing, score, stage, strings
 from nmfcore import masks

@@ -138,3 +138,68 @@ def test_parameters_are_its_own() -> None:
 def test_the_warning_is_its_own() -> None:
     with pytest.warns(ConvergenceWarning, match="Maximum number of iterations 2 reached. Increase it to improve"):
         nmfcore.NMF(3, max_iter=2).fit(counts())
+
+
+@pytest.mark.parametrize("first", [np.float32, np.float64])
+def test_partial_fits_on_other_float_types(first: type) -> None:
+    """The components keep the type of the first batch."""
+    X = counts()
+    ours, theirs = both("MiniBatchNMF", n_components=4, random_state=3)
+    for dtype in (first, np.float64, np.float32):
+        for model in (ours, theirs):
+            model.partial_fit(X.astype(dtype))
+    assert ours.components_.dtype == theirs.components_.dtype == first
+    np.testing.assert_allclose(ours.components_, theirs.components_, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["NMF", "MiniBatchNMF"])
+def test_answers_lie_in_memory_as_its_own(name: str) -> None:
+    """Sample by sample, as other estimators and compiled code want them."""
+    X = counts()
+    for options in ({}, {"solver": "mu"}) if name == "NMF" else ({},):
+        model = getattr(nmfcore, name)(4, random_state=0, **options)
+        assert model.fit_transform(X).flags.c_contiguous
+        assert model.transform(X).flags.c_contiguous
+        assert model.components_.flags.c_contiguous
+        assert isinstance(model.reconstruction_err_, np.floating)
+
+
+@pytest.mark.parametrize("name", ["NMF", "MiniBatchNMF"])
+def test_inverse_transform_of_what_is_no_array(name: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    X = counts()
+    ours, theirs = (model.fit(X) for model in both(name, n_components=4, random_state=3))
+    W = theirs.transform(X)
+    for given in (W.tolist(), pandas.DataFrame(W, index=range(5, 45)), W.tolist()[0]):
+        got, want = ours.inverse_transform(given), theirs.inverse_transform(given)
+        assert type(got) is type(want)
+        np.testing.assert_allclose(got, want)
+        assert list(getattr(got, "index", [])) == list(getattr(want, "index", []))
+
+
+@pytest.mark.parametrize("name", ["NMF", "MiniBatchNMF"])
+def test_starts_that_cannot_be_written_to_or_do_not_fit(name: str) -> None:
+    X, rng = counts(), np.random.default_rng(0)
+    W, H = np.asfortranarray(rng.random((40, 3))), rng.random((3, 17))
+    W.flags.writeable = H.flags.writeable = False  # as a frame's values are
+    model = getattr(nmfcore, name)("auto", init="custom")
+    assert model.fit_transform(X, W=W, H=H).shape == (40, 3)
+    with pytest.raises(ValueError, match=r"wrong second dimension passed to NMF \(input W\). Expected 2, but got 3"):
+        model.fit(X, W=W, H=H[:2])
+
+
+def test_a_model_from_a_memory_map_goes_on(tmp_path: Path) -> None:
+    joblib = pytest.importorskip("joblib")
+    X = counts()
+    model = nmfcore.MiniBatchNMF(3, random_state=0).fit(X)
+    joblib.dump(model, tmp_path / "model")
+    again = joblib.load(tmp_path / "model", mmap_mode="r")
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+    np.testing.assert_array_equal(again.partial_fit(X).components_, model.partial_fit(X).components_)
+
+
+def test_errors_name_the_function() -> None:
+    with pytest.raises(ValueError, match=r"^The 'tol' parameter of non_negative_factorization must be"):
+        nmfcore.non_negative_factorization(counts(), tol=-1)
+    with pytest.raises(TypeError, match=r"^H should have the same dtype as X. Got H.dtype = float32"):
+        nmfcore.non_negative_factorization(counts(), None, np.ones((2, 17), np.float32), update_H=False)

@@ -100,7 +100,7 @@ def test_the_update_is_the_minimum_of_the_majoriser(norm: str, beta: float, rng:
         assert mine <= best + 1e-6 * (1 + abs(best)), (at, got[at], grid[np.argmin(majoriser(grid, at))])
 
 
-def testcommon_scale_frees_a_strict_coupling(backend: str) -> None:
+def test_a_common_scale_frees_a_strict_coupling(backend: str) -> None:
     """With α beyond every slope H lies on S T from the first iteration; its size still finds V's."""
     target = np.array([[1.0, 2, 0, 0, 1], [0, 0, 1, 3, 1]])
     V = np.array([[4.0, 0], [2, 1], [0, 5]]) @ target

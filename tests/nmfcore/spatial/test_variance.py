@@ -19,7 +19,7 @@ def test_what_examples_lack_is_sought_in_quiet_frames(silent: int) -> None:
     W = rng.dirichlet(np.ones(6), 4).T
     dictionary = Dictionary(W, ("speech", "noise"), {"speech": (slice(0, 2),), "noise": (slice(2, 4),)})
     model = Separation(dictionary, {"noise": 8, "other": 8}, Sparsity(), 0.0, 0, 1, rng, "reference")
-    speech, noise, other = model.start(power)
+    speech, noise, other = model.start(power[None])[:, 0]
     assert noise.mean(1) @ HISS > 0.8 * np.linalg.norm(noise.mean(1)) * np.linalg.norm(HISS)
     assert other.mean(1) @ VOICE > 0.9 * np.linalg.norm(other.mean(1)) * np.linalg.norm(VOICE)
     assert noise.mean() < 0.1 * speech.mean()
