@@ -88,7 +88,7 @@ Sparsity = Annotated[
     typer.Option(
         metavar="LAMBDA",
         min=0.0,
-        help="Use few examples: weight of group sparsity. Default 0 (joint), 10 (published).",
+        help="Use few examples: weight of group sparsity. Default 0 (joint), 10 (published), 0.0001 (gssm).",
         rich_help_panel=MODEL,
     ),
 ]
