@@ -80,7 +80,9 @@ class Half(NamedTuple):
 
 def offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where each of several consecutive pieces begins."""
-    return np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+    begins = np.zeros(len(sizes), np.int64)
+    np.cumsum(sizes[:-1], out=begins[1:])
+    return begins
 
 
 def make_table(shapes: Sequence[tuple[int, int]], ranks: Sequence[int], copies: int = 1) -> Table:

@@ -51,9 +51,10 @@ class Loop:
         self.most = max(int(AT_ONCE / work), 1)  # iterations within one call of a backend
         self.rule = options.rule
         self.speed = Extrapolation(factors.table, factors.Wt, factors.H) if options.acceleration else None
-        self.movable = [_as_slice(w & h, engine.xp) for w, h in zip(sides[1].free, sides[0].free, strict=True)]
+        free = zip(sides[1].free, sides[0].free, strict=True) if options.normalize else ()
+        self.movable = [_as_slice(w & h, engine.xp) for w, h in free]
         self.busy = [side for side in sides if not side.idle]
-        euclidean = options.beta == 2 and not options.weighted and not options.descends
+        euclidean = options.beta == 2 and not options.weighted
         if euclidean and len(self.busy) == 1 and engine.xp is np:
             self.engine = self.busy[0].engine = FixedPatterns(engine)
         self._select()

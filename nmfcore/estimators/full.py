@@ -208,7 +208,7 @@ class NMF(Factorizer):
             penalties=[penalty(lam, factor) for penalty, lam, factor in weighed if lam > 0],
             solver=self.solver,
             shuffle=self.shuffle,
-            seed=_generator(self.random_state),
+            seed=_generator(self.random_state) if self.shuffle else 0,
             n_iter=self.max_iter,
             tol=self.tol if self.solver == "cd" else self._settled if self.tol > 0 else 0.0,
             device=self.device,
