@@ -13,7 +13,7 @@ the update of W is the update of H of the transposed problem, with the same code
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
@@ -180,11 +180,15 @@ class Form:
 
 @dataclass(frozen=True)
 class Matrices:
-    """The user's V (or weights) of a batch in one flat buffer, without a copy where it already lies so."""
+    """The user's V (or weights) of a batch in one flat buffer, without a copy where it already lies so.
+
+    `turned` is the flat buffer of the transposed matrices, where the user's own array is one.
+    """
 
     flat: Array
     shapes: tuple[tuple[int, int], ...]
     form: Form
+    turned: Array | None = None
 
     @staticmethod
     def of(value: Any, name: str = "V", dtype: np.dtype[Any] | None = None) -> "Matrices":
@@ -193,7 +197,7 @@ class Matrices:
         >>> Matrices.of([np.ones((2, 3)), np.ones((2, 5))]).shapes
         ((2, 3), (2, 5))
         """
-        form = Form(None)
+        form, turned = Form(None), None
         if isinstance(value, (list, tuple)) and any(np.ndim(piece) == 2 for piece in value):
             xp = namespace(value[0])
             pieces = [xp.asarray(piece) for piece in value]
@@ -216,11 +220,13 @@ class Matrices:
                 )
             form = Form(array.shape[:-2])
             flat = xp.ascontiguousarray(array, dtype or working_dtype(array)).reshape(-1)
+            if array.ndim == 2 and array.flags.f_contiguous and array.dtype == flat.dtype:
+                turned = array.T.reshape(-1)
             count = int(np.prod(array.shape[:-2]))
             shapes = ((int(array.shape[-2]), int(array.shape[-1])),) * count
         if not shapes or any(f == 0 or n == 0 for f, n in shapes):
             raise ValueError(f"{name} is empty: every matrix needs at least one row and one column.")
-        return Matrices(flat, shapes, form)
+        return Matrices(flat, shapes, form, turned)
 
     def check_nonnegative(self, name: str = "V") -> None:
         """Raise unless every entry is finite and ≥ 0."""
@@ -237,7 +243,7 @@ class Matrices:
 
     def to(self, xp: Any) -> "Matrices":
         """In host memory (NumPy) or on the device (CuPy)."""
-        return replace(self, flat=placed(self.flat, xp))
+        return self if xp is self.home else Matrices(placed(self.flat, xp), self.shapes, self.form)
 
     def peaks(self) -> NDArray[np.float64]:
         """The largest entry of each matrix."""
@@ -250,7 +256,8 @@ class Matrices:
         missing = weights.flat == 0
         if not missing.any():
             return self
-        filled = replace(self, flat=self.home.where(missing, self.flat.dtype.type(0), self.flat))
+        flat = self.home.where(missing, self.flat.dtype.type(0), self.flat)
+        filled = Matrices(flat, self.shapes, self.form)
         for piece, weight in zip(filled.pieces(), weights.pieces(), strict=True):
             gone = weight == 0
             piece[gone] = piece.sum(dtype=np.float64) / max(int((~gone).sum()), 1)
@@ -259,7 +266,7 @@ class Matrices:
     def times(self, factors: NDArray[np.float64]) -> "Matrices":
         """A copy with each matrix multiplied by its factor."""
         scaled = [piece * piece.dtype.type(factor) for piece, factor in zip(self.pieces(), factors, strict=True)]
-        return replace(self, flat=self.home.concatenate([piece.reshape(-1) for piece in scaled]))
+        return Matrices(self.home.concatenate([piece.reshape(-1) for piece in scaled]), self.shapes, self.form)
 
     def pieces(self) -> list[Array]:
         """The matrices, as views."""
@@ -267,13 +274,15 @@ class Matrices:
         return [view(self.flat, int(a), *shape) for a, shape in zip(at, self.shapes, strict=True)]
 
     def transposed(self) -> "Matrices":
-        """A contiguous copy with every matrix transposed."""
-        flat = np.empty_like(self.flat)
-        at = 0
-        for piece in self.pieces():
-            view(flat, at, *piece.shape[::-1])[...] = piece.T
-            at += piece.size
-        return replace(self, flat=flat, shapes=tuple((n, f) for f, n in self.shapes))
+        """With every matrix transposed: a contiguous copy, unless there is one."""
+        flat = self.turned
+        if flat is None:
+            flat = np.empty_like(self.flat)
+            at = 0
+            for piece in self.pieces():
+                view(flat, at, *piece.shape[::-1])[...] = piece.T
+                at += piece.size
+        return Matrices(flat, tuple((n, f) for f, n in self.shapes), self.form, self.flat)
 
 
 def working_dtype(*arrays: Array) -> np.dtype[Any]:
