@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from nmfcore import spatial, stft
 
-from . import recordings, rooms, tables
+from . import recordings, tables
+from .mixtures import mixtures
 
 Array = NDArray[Any]
 NAME = "quality-likelihood"
@@ -35,7 +36,7 @@ def measure(starts: int) -> dict[str, Any]:
     from ssspy.bss.mnmf import GaussMNMF
 
     result = tables.stamp(NAME, 0) | {"counts": COUNTS, "starts": []}
-    for seed, mixture in enumerate(rooms.mixtures(starts)):
+    for seed, mixture in enumerate(mixtures(starts)):
         X = stft(mixture.mix, 1024)[:, ::4, :FRAMES]
         X = X / np.sqrt(np.mean(np.abs(X) ** 2))
         channels, bins, frames = X.shape

@@ -12,9 +12,15 @@ from avfront.methods import Scene, make
 from nmfcore import istft, spatial, stft
 from nmfcore.models import Dictionary, learn_dictionary
 
-from .rooms import RATE, Mixture, microphones
+from .mixtures import Mixture
+from .rooms import RATE, microphones
 
 Array = NDArray[Any]
+
+
+FRAME = 1024
+PATTERNS = {"speech": 32, "noise": 16}  # per example
+LEARNING = 20  # iterations of a dictionary
 
 
 @dataclass(frozen=True)
@@ -22,12 +28,7 @@ class Setting:
     """How one row is computed; the values here are the paper's."""
 
     variance_model: str = "separation"
-    frame: int = 1024
-    components: tuple[int, int] = (32, 16)  # per speech example, per noise example
-    dictionary_iterations: int = 20
-    learned_from: tuple[str, ...] = ("speech", "noise")  # sources whose examples are used
     joint_dictionary: bool = False
-    reverberation: float = 0.3  # power of the diffuse part of the talker's covariance relative to the direct one
     fit: dict[str, Any] = field(default_factory=lambda: {"n_iter": 15, "n_inner": 10, "lam": 10.0, "mix": 0.2})
 
     def with_fit(self, **changes: Any) -> Setting:
@@ -42,7 +43,7 @@ JOINT_DICTIONARY = replace(SEPARATION, joint_dictionary=True).with_fit(mix=0.0)
 NMF_BASELINE = Setting("nmf").with_fit(n_components=16, lam=0.0, update="em")
 
 
-def product(mixture: Mixture, array: Array | None, *, seed: int = 0, dtype: type = np.float32, **options: Any) -> Array:
+def product(mixture: Mixture, array: Array | None, *, seed: int = 0, **options: Any) -> Array:
     """Images (J, I, T) as `avfront separate` makes them, at microphones (I, 3) in metres or in unknown places."""
     method = make("spatial", options)
     frame = round(method.frame_seconds * RATE)
@@ -55,52 +56,40 @@ def product(mixture: Mixture, array: Array | None, *, seed: int = 0, dtype: type
         for turn in range(method.dictionaries(len(mixture.mix)))
     ]
     scene = Scene(np.fft.rfftfreq(frame, 1 / RATE), array)
-    X = stft(mixture.mix.astype(dtype), frame)
+    X = stft(mixture.mix.astype(np.float32), frame)
     found = method.separate(X, learned, names, scene, seed=seed, progress=lambda share: None)
     return istft(np.stack([found.images[name] for name in names]), frame, length=mixture.images.shape[-1])
 
 
 def separate(mixture: Mixture, setting: Setting, seed: int = 0) -> Array:
     """Images (2, 2, T) of speech and noise."""
-    frame = setting.frame
-    X = stft(mixture.mix.astype(np.float32), frame)
-    frequencies = np.arange(frame // 2 + 1) * RATE / frame
+    learned = setting.variance_model != "nmf"
+    X = stft(mixture.mix.astype(np.float32), FRAME)
     model = spatial.fit(
         X,
-        dictionary=None if setting.variance_model == "nmf" else dictionary(mixture, setting, seed),
-        sources=("speech", "noise") if setting.variance_model == "nmf" else None,
+        dictionary=dictionary(mixture, setting.joint_dictionary, seed) if learned else None,
+        sources=None if learned else tuple(PATTERNS),
         variance_model=setting.variance_model,
-        R=_start(frequencies, setting),
+        R=_start(),
         seed=seed,
         **setting.fit,
     )
     images = spatial.wiener(X, model.v, model.R)
-    return istft(images, frame, length=mixture.images.shape[-1])
+    return istft(images, FRAME, length=mixture.images.shape[-1])
 
 
-def dictionary(mixture: Mixture, setting: Setting, seed: int) -> Dictionary:
+def dictionary(mixture: Mixture, joint: bool, seed: int) -> Dictionary:
     """Patterns of the mixture's examples."""
-    speech, noise = setting.components
-    examples = {
-        name: [_power(example, setting.frame) for example in given]
-        for name, given in (("speech", mixture.speech_examples), ("noise", mixture.noise_examples))
-        if name in setting.learned_from
-    }
-    return learn_dictionary(
-        examples,
-        {name: count for name, count in (("speech", speech), ("noise", noise)) if name in examples},
-        n_iter=setting.dictionary_iterations,
-        joint=setting.joint_dictionary,
-        seed=seed,
-    )
+    examples = {name: [_power(example, FRAME) for example in mixture.examples[name]] for name in PATTERNS}
+    return learn_dictionary(examples, PATTERNS, n_iter=LEARNING, joint=joint, seed=seed)
 
 
 def _power(example: Array, frame: int) -> Array:
     return np.asarray(np.abs(stft(example.astype(np.float32), frame)) ** 2)
 
 
-def _start(frequencies: Array, setting: Setting) -> Array:
+def _start() -> Array:
     """Initial covariances: the talker's direct path from broadside (the paper's 90 degrees), and the diffuse field."""
-    pair = microphones()
-    talker = spatial.direct_diffuse(frequencies, pair, [0.0, 1.0, 0.0], reverberation=setting.reverberation)
+    pair, frequencies = microphones(), np.arange(FRAME // 2 + 1) * RATE / FRAME
+    talker = spatial.direct_diffuse(frequencies, pair, [0.0, 1.0, 0.0], reverberation=0.3)
     return np.stack([talker, spatial.diffuse(frequencies, pair)])

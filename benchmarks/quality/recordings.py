@@ -62,11 +62,11 @@ def response(azimuth: str) -> NDArray[np.float64]:
     )
 
 
-def talkers(synthetic: bool = False) -> dict[str, list[str]]:
-    """Talker name -> files, recorded talkers only unless `synthetic`."""
+def talkers() -> dict[str, list[str]]:
+    """Talker name -> files, of recorded talkers, not of synthetic ones."""
     found: dict[str, list[str]] = {}
     for row in table("speech"):
-        if synthetic or row["synthetic"] == "no":
+        if row["synthetic"] == "no":
             found.setdefault(row["speaker"], []).append(row["file"])
     return dict(sorted(found.items()))
 

@@ -13,12 +13,11 @@ from avfront.scores import museval_metrics
 NAMES = ("sdr", "isr", "sir", "sar")
 
 
-def images(true: NDArray[Any], estimated: NDArray[Any], *, any_order: bool = False) -> dict[str, list[float]]:
+def images(true: NDArray[Any], estimated: NDArray[Any]) -> dict[str, list[float]]:
     """Scores in dB of estimated source images.
 
     Args:
         true, estimated: (J, I, T) source images at I microphones.
-        any_order: take the order of the estimates that gives the best mean SIR (for blind methods).
 
     Returns:
         sdr, isr, sir, sar: one value per true source. 512 taps, one window over the whole.
@@ -28,7 +27,7 @@ def images(true: NDArray[Any], estimated: NDArray[Any], *, any_order: bool = Fal
         np.moveaxis(_audible(estimated), 1, 2),
         window=np.inf,
         hop=np.inf,
-        compute_permutation=any_order,
+        compute_permutation=False,
         filters_len=512,
         framewise_filters=False,
         bsseval_sources_version=False,

@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import ours, peers, recordings, rooms, scores, tables
+from .mixtures import Mixture, mixtures
 
 Array = NDArray[Any]
-Row = Callable[[rooms.Mixture, int], Array]
+Row = Callable[[Mixture, int], Array]
 NAME = "quality-spatial"
 TITLE = "Speech in noise, simulated rooms"
 
@@ -73,7 +74,7 @@ def measure(
     rows = {**SEEDED, **BLIND, **ENDS}
     result = tables.stamp(NAME, seed) | {"seeds": seeds, "points": rooms.POINTS, "rows": list(rows)}
     result["mixtures"] = [] if kept is None else kept["mixtures"]
-    for index, mixture in enumerate(rooms.mixtures(count, seed)):
+    for index, mixture in enumerate(mixtures(count, seed)):
         print(mixture.name, file=sys.stderr, flush=True)
         if kept is None:
             result["mixtures"].append({"facts": mixture.facts, "scores": {}})

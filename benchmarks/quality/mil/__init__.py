@@ -8,6 +8,7 @@ trained from nothing on the weak labels of its training clips. What has been com
 run that was cut off goes on.
 """
 
-from .tables import NAME, TITLE, caption, draw, headline, table
+from .picture import draw
+from .tables import NAME, TITLE, caption, headline, table
 
 __all__ = ["NAME", "TITLE", "caption", "draw", "headline", "table"]
