@@ -248,23 +248,23 @@ Picture = Annotated[
 ]
 
 Segment = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--blocks",
         "--segment",
         metavar="SECONDS",
         min=0.0,
-        help="Longer recordings are separated in overlapping blocks; 0: as a whole.",
+        help="Longer recordings are separated in overlapping blocks; 0: as a whole. Default 60.",
         rich_help_panel=LIMITS,
     ),
 ]
 ExampleSeconds = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--examples",
         metavar="SECONDS",
         min=0.1,
-        help="Use that much of an example.",
+        help="Use that much of an example. Default 60.",
         rich_help_panel=LIMITS,
     ),
 ]

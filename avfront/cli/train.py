@@ -95,7 +95,7 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Learn to tell, place and separate classes from videos of which only the classes are known."""
-    with failing_well(debug, torch="mil"):
+    with failing_well(debug, interrupted="start it again to go on from there", torch="mil"):
         from avfront.mil.job import BASE, TrainingJob
         from avfront.mil.job import train as run
         from avfront.mil.network import Variant

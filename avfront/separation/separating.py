@@ -150,9 +150,9 @@ def _earlier(plan: Plan, channels: int, frame: int) -> Separated | None:
 def _check_samples(info: AudioInfo, survey: Survey, notes: list[str]) -> None:
     if survey.frames == 0:
         raise AvfrontError("the file has no samples", file=info.path, remedy="record or export it again")
-    if max(survey.peak) == 0.0:
+    if max(survey.peak) < np.finfo(np.float32).tiny:
         raise AvfrontError(
-            "the recording is silent (all samples are zero)",
+            "the recording is silent (all samples are zero, or next to it)",
             file=info.path,
             remedy="check how it was recorded",
         )
