@@ -82,6 +82,10 @@ def probe(path: Path) -> AudioInfo:
         raise AvfrontError("there is no such file", file=path, remedy="check the path")
     if path.is_dir():
         raise AvfrontError("this is a folder", file=path, remedy="name a sound file in it")
+    if not path.is_file():
+        raise AvfrontError(
+            "this is a pipe or a device, and sound is read several times over", file=path, remedy="save it to a file"
+        )
     try:
         with path.open("rb") as raw:
             first = raw.read(1)

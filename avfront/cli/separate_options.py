@@ -12,7 +12,7 @@ MODEL, ROOM, MOTION = "Model", "Microphones", "Motion"
 Mix = Annotated[
     list[Path],
     typer.Argument(
-        metavar="MIX...",
+        metavar="MIX",
         help="The recording: wav, flac, ogg, mp3, ...; with --motion a video. Of several recordings, each has its"
         " folder in FOLDER.",
     ),
@@ -132,6 +132,7 @@ Motion = Annotated[
     bool,
     typer.Option(
         "--motion",
+        metavar="",
         help="MIX is a video: separate what is seen to move. Writes object1.wav, ..., overlay.mp4.",
         rich_help_panel=MOTION,
     ),
@@ -178,7 +179,9 @@ Delay = Annotated[
     float | None,
     typer.Option(metavar="SECONDS", help="By which the picture is late. Default: estimated.", rich_help_panel=MOTION),
 ]
-Overlay = Annotated[bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4.", rich_help_panel=MOTION)]
+Overlay = Annotated[
+    bool, typer.Option("--overlay/--no-overlay", metavar="", help="Write overlay.mp4.", rich_help_panel=MOTION)
+]
 
 MicDistance = Annotated[
     float | None,
@@ -229,6 +232,7 @@ SaveModel = Annotated[
     bool,
     typer.Option(
         "--save-model",
+        metavar="",
         help="Keep the fitted model for --load-model: model.safetensors. Of a recording in blocks it is where the"
         " sources were at the end, and their patterns.",
         rich_help_panel=OUT,
@@ -244,27 +248,28 @@ Reference = Annotated[
     ),
 ]
 Picture = Annotated[
-    bool, typer.Option("--picture/--no-picture", help="Draw spectrogram.png and the like.", rich_help_panel=OUT)
+    bool,
+    typer.Option("--picture/--no-picture", metavar="", help="Draw spectrogram.png and the like.", rich_help_panel=OUT),
 ]
 
 Segment = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--blocks",
         "--segment",
         metavar="SECONDS",
         min=0.0,
-        help="Longer recordings are separated in overlapping blocks; 0: as a whole.",
+        help="Longer recordings are separated in overlapping blocks; 0: as a whole. Default 60.",
         rich_help_panel=LIMITS,
     ),
 ]
 ExampleSeconds = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--examples",
         metavar="SECONDS",
         min=0.1,
-        help="Use that much of an example.",
+        help="Use that much of an example. Default 60.",
         rich_help_panel=LIMITS,
     ),
 ]

@@ -111,9 +111,20 @@ def train(job: TrainingJob, progress: Progress = lambda stage, share: None) -> T
     """
     manifest = read_manifest(job.manifest)
     Outputs(job.output, (*FILES, REPORT), force=job.force).check()
+    _check(job, manifest)
     with parallel.together():
         device = parallel.device(job.device)
         return Training(job, manifest, device, progress).run()
+
+
+def _check(job: TrainingJob, manifest: Manifest) -> None:
+    """Raise for what would otherwise come to light after hours of looking at the clips."""
+    for split in SPLITS[:2]:
+        if not manifest.of(split):
+            raise AvfrontError(f"no clip is in the split {split}", file=job.manifest, remedy="mark some with it")
+    with seeded(0):
+        audio_network(job.networks["audio"], job.weights.get("audio"))
+        visual_network(job.networks["visual"], job.weights.get("visual"))
 
 
 class Training:
@@ -132,7 +143,7 @@ class Training:
         self.clips = {split: [clip for clip in manifest.of(split) if clip.key in self.store] for split in SPLITS}
         for split in SPLITS[:2]:
             if not self.clips[split]:
-                first = next(iter(self.skipped.values()), "none is listed")
+                first = next(iter(self.skipped.values())).rstrip(".")
                 raise AvfrontError(
                     f"no clip of the split {split} can be used ({first})", file=job.manifest, remedy="add some to it"
                 )
