@@ -26,9 +26,10 @@ def demo(
         typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the recording and its sources."),
     ] = Path("avfront-demo"),
     motion: Annotated[
-        bool, typer.Option("--motion", help="A film of two string players, separated by what is seen to move.")
+        bool,
+        typer.Option("--motion", metavar="", help="A film of two string players, separated by what is seen to move."),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed: other noise in another room.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Another seed: other noise in another room.")] = 0,
     force: Force = False,
     json_: Json = False,
     quiet: Quiet = False,

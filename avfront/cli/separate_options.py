@@ -17,7 +17,7 @@ _limit = partial(typer.Option, rich_help_panel=LIMITS)
 Mix = Annotated[
     list[Path],
     typer.Argument(
-        metavar="MIX...",
+        metavar="MIX",
         help="The recording: wav, flac, ogg, mp3, ...; with --motion a video. Of several recordings, each has its"
         " folder in FOLDER.",
     ),
@@ -123,7 +123,11 @@ LoadModel = Annotated[
 
 Motion = Annotated[
     bool,
-    _motion("--motion", help="MIX is a video: separate what is seen to move. Writes object1.wav, ..., overlay.mp4."),
+    _motion(
+        "--motion",
+        metavar="",
+        help="MIX is a video: separate what is seen to move. Writes object1.wav, ..., overlay.mp4.",
+    ),
 ]
 Boxes = Annotated[
     list[str] | None,
@@ -161,7 +165,7 @@ Delay = Annotated[
     float | None,
     _motion(metavar="SECONDS", help="By which the picture is late. Default: estimated."),
 ]
-Overlay = Annotated[bool, _motion("--overlay/--no-overlay", help="Write overlay.mp4.")]
+Overlay = Annotated[bool, _motion("--overlay/--no-overlay", metavar="", help="Write overlay.mp4.")]
 
 MicDistance = Annotated[
     float | None,
@@ -203,6 +207,7 @@ SaveModel = Annotated[
     bool,
     _output(
         "--save-model",
+        metavar="",
         help="Keep the fitted model for --load-model: model.safetensors. Of a recording in blocks it is where the"
         " sources were at the end, and their patterns.",
     ),
@@ -215,7 +220,7 @@ Reference = Annotated[
         help="The true sound of a source at all microphones: adds SDR, ISR, SIR, SAR.",
     ),
 ]
-Picture = Annotated[bool, _output("--picture/--no-picture", help="Draw spectrogram.png and the like.")]
+Picture = Annotated[bool, _output("--picture/--no-picture", metavar="", help="Draw spectrogram.png and the like.")]
 
 Segment = Annotated[
     float | None,

@@ -63,7 +63,10 @@ def train(
         Path | None, typer.Option(metavar="FILE", help="Begin from these instead of chance.", rich_help_panel=_SYSTEM)
     ] = None,
     finetune: Annotated[
-        bool, typer.Option("--finetune", help="Train the base networks with the heads, too.", rich_help_panel=_LEARNING)
+        bool,
+        typer.Option(
+            "--finetune", metavar="", help="Train the base networks with the heads, too.", rich_help_panel=_LEARNING
+        ),
     ] = False,
     steps: Annotated[int, typer.Option(min=1, help="Updates of the heads, at most.", rich_help_panel=_LEARNING)] = 2000,
     base_steps: Annotated[

@@ -110,8 +110,7 @@ def separate(job: MotionJob, progress: Progress = lambda stage, share: None) -> 
             sound = read(job.mixture, info, seen=not job.tables)
         with stages("motion"):
             evidence = _watch(job, info, notes)
-            if isinstance(evidence, Seen):
-                _check_times(job, sound, evidence)
+            _check_times(job, sound, evidence)
         _check_memory(job, sound, len(evidence.names))
         with stages("separate"):
             delay, motions, heard, images = _separate(job, sound, evidence, stages)
@@ -191,15 +190,19 @@ def estimate_delay(V: Array, motions: Motions, hop: float, seed: int) -> float:
     return timing.delay(fit.H, np.sqrt(V.sum(axis=0)), motions.speeds[motions.strongest(2)].T, hop)
 
 
-def _check_times(job: MotionJob, sound: Sound, evidence: Seen) -> None:
+def _check_times(job: MotionJob, sound: Sound, evidence: Captured | Seen) -> None:
     begin, end = sound.start, sound.start + sound.samples.shape[1] / sound.rate
-    first, last = evidence.tracks.times[[0, -1]]
-    if last < begin or end < first:
-        raise AvfrontError(
-            f"its sound lasts from {begin:.1f} to {end:.1f} s and its pictures from {first:.1f} to {last:.1f} s",
-            file=job.mixture,
-            remedy="give a video whose pictures and sound belong together",
-        )
+    if isinstance(evidence, Seen):
+        times = {job.mixture: evidence.tracks.times}
+    else:
+        times = {job.tables[name]: table.times for name, table in evidence.tables.items()}
+    for path, (first, last) in ((path, one[[0, -1]]) for path, one in times.items()):
+        if last < begin or end < first:
+            raise AvfrontError(
+                f"the sound lasts from {begin:.1f} to {end:.1f} s, and the motion from {first:.1f} to {last:.1f} s",
+                file=path,
+                remedy="give motion and sound on one clock",
+            )
 
 
 def _check_memory(job: MotionJob, sound: Sound, objects: int) -> None:

@@ -63,6 +63,8 @@ def prepare(job: Job, notes: list[str]) -> Plan:
             remedy="leave out --save-model and --load-model, or use --method spatial",
             usage=True,
         )
+    if job.load_model is not None and not job.load_model.is_file():
+        raise AvfrontError("there is no such file", file=job.load_model, remedy="check the path given to --load-model")
     if options.get("beam") and job.references:
         raise AvfrontError(
             "beams have one channel, and the references have those of the mixture",

@@ -128,8 +128,6 @@ def _earlier(plan: Plan, channels: int, frame: int) -> Separated | None:
 
     try:
         model, notes = spatial.load(path)
-    except FileNotFoundError as error:
-        raise AvfrontError("there is no such file", file=path, remedy="check the path given to --load-model") from error
     except ValueError as error:
         raise AvfrontError(
             "this is no model of avfront's", file=path, remedy="give a file that --save-model wrote"
@@ -140,7 +138,7 @@ def _earlier(plan: Plan, channels: int, frame: int) -> Separated | None:
             f"the model is of {', '.join(model.sources)} in {model.R.shape[-1]} channels with"
             f" {model.R.shape[1]} bins; this recording has {', '.join(plan.names)}, {channels} and {here[1]}",
             file=path,
-            remedy="use the same sources, method and rate as when it was saved",
+            remedy="use the same sources in the same order, the same method and rate as when it was saved",
         )
     if notes.get("mixture") != str(plan.info.path.resolve()):
         model = model.elsewhere()

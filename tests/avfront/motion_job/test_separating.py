@@ -252,8 +252,18 @@ def test_sound_and_pictures_that_never_meet(film: Film, tmp_path: Path) -> None:
     with media.Writer(path, SIZE, {"mixture": film.sounds[:1]}, RATE, start=60.0) as writer:
         for k in range(25):
             writer.write(media.Frame(k / 25, film.scene.picture(k)))
-    with pytest.raises(AvfrontError, match=r"its pictures from 0\.0 to 1\.0 s"):
+    with pytest.raises(AvfrontError, match=r"the motion from 0\.0 to 1\.0 s"):
         motion_job.separate(MotionJob(path, tmp_path / "out", boxes=film.scene.boxes, method=QUICK))
+
+
+def test_tables_of_another_clock(film: Film, tmp_path: Path, avfront: Callable[..., Any]) -> None:
+    late = tmp_path / "late.csv"
+    late.write_text("time,velocity\n" + "\n".join(f"{100 + k / 10},{k % 7}" for k in range(40)))
+    result = avfront(
+        "separate", film.folder / "mix.wav", "--mocap", film.tables[0], f"b={late}", "-o", tmp_path / "out"
+    )
+    assert result.exit_code == 1
+    assert "late.csv: the sound lasts from 0.0 to 4.0 s, and the motion from 100.0 to 103.9 s" in result.stderr
 
 
 def test_fewer_objects_than_asked_for_are_told(film: Film) -> None:
