@@ -145,7 +145,9 @@ def any_kind(function: Callable[P, R]) -> Callable[P, R]:
 def _enter(value: Any, kinds: list[Kind]) -> Any:
     """`value` with every array in it unwrapped; the kinds that were met are added to `kinds`."""
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return type(value)([_enter(one, kinds) for one in value])
+        entered = [_enter(one, kinds) for one in value]
+        same = all(new is old for new, old in zip(entered, value, strict=True))
+        return value if same else type(value)(entered)
     if isinstance(value, Mapping) and not hasattr(value, "tocsc"):  # SciPy's dictionary of keys is a matrix
         return {key: _enter(one, kinds) for key, one in value.items()}
     if is_dataclass(value) and not isinstance(value, type):

@@ -29,18 +29,23 @@ Table = NDArray[np.int64]
 
 
 class Ending(NamedTuple):
-    """What follows the update of H in one problem, where a backend does it inside its sweeps.
+    """What goes with the update of H in one problem, where a backend does it inside its sweeps.
 
     Attributes:
-        kind: "unit sum", "unit norm", "coupling" or "regression": :class:`nmfcore.penalties.UnitSum`, `UnitNorm` with
-            exponent 1, `Coupling` for β = 1 and ℓ1, `Regression` for β ≠ 2.
+        kind: "unit sum", "unit norm", "coupling" or "regression", which follow it: :class:`nmfcore.penalties.UnitSum`,
+            `UnitNorm` with exponent 1, `Coupling` for β = 1 and ℓ1, `Regression` for β ≠ 2; or "group sparsity",
+            `GroupSparsity`, whose parts are made before it, from H as it then is.
         coupling: the target (K, N) and α (K,), in float64, and the smoothness.
         regression: the signals M (C, N) and the unknowns A (K, C), which are updated in place; λ and μ.
+        groups: the block and the source of each row, −1 for none, (K,); the weights of blocks, of single rows (K,) and
+            of sources; ε. With s_k the sums of the rows, pos += of_block / (ε + Σ s of the block) + of_row / (ε + s_k)
+            and neg += of_source / max(Σ s of the source, ε).
     """
 
     kind: str
     coupling: tuple[Array, Array, float] | None = None
     regression: tuple[Array, Array, float, float] | None = None
+    groups: tuple[Array, Array, Array, Array, Array, float] | None = None
 
 
 class Half(NamedTuple):
@@ -55,8 +60,8 @@ class Half(NamedTuple):
         floor: the least Λ of each problem; where β ≤ 0 makes the divergence infinite at zero, of V too.
         weights: of the entries of V, or None.
         last: H as it was a sweep ago, laid out like H; needed, and kept, where there is momentum.
-        endings: what follows each update within sweeps, of one kind in all problems; for backends that
-            say so (:attr:`nmfcore.backends.base.FactorUpdates.fuses_endings`).
+        endings: what goes with each update within sweeps, of one kind in all problems, which is among those that the
+            backend knows (:attr:`nmfcore.backends.base.FactorUpdates.endings`).
     """
 
     table: Table

@@ -16,7 +16,7 @@ from nmfcore.backends.fixed import FixedPatterns
 from nmfcore.divergence import mm_exponent
 from nmfcore.layout import Array, F, Half, K, N
 from nmfcore.options import Options
-from nmfcore.penalties import Penalty
+from nmfcore.penalties import Batched, Penalty
 from nmfcore.problems import Data, Factors
 from nmfcore.sides import Side
 
@@ -51,8 +51,8 @@ class Loop:
         self.most = max(int(AT_ONCE / work), 1)  # iterations within one call of a backend
         self.rule = options.rule
         self.speed = Extrapolation(factors.table, factors.Wt, factors.H) if options.acceleration else None
-        free = zip(sides[1].free, sides[0].free, strict=True) if options.normalize else ()
-        self.movable = [_as_slice(w & h, engine.xp) for w, h in free]
+        both = zip(sides[1].free, sides[0].free, strict=True) if options.normalize else ()
+        self.movable = [_as_slice(w & h, engine.xp) for w, h in both]
         self.busy = [side for side in sides if not side.idle]
         euclidean = options.beta == 2 and not options.weighted
         if euclidean and len(self.busy) == 1 and engine.xp is np:
@@ -102,9 +102,17 @@ class Loop:
         half = Half(self.factors.table[problems], self.data.V.flat, Wt, H, self.options.beta, self.floor[problems],
                     None if weights is None else weights.flat)  # fmt: skip
         value: NDArray[np.float64] = self.engine.divergence(half)
+        together = []
+        for penalty in self.bound[0]:
+            if isinstance(penalty, Batched):  # one and the same in all problems
+                stack = self.factors.stacked(problems, penalty.factor)
+                if stack is not None:
+                    value += penalty.values(stack)
+                    together.append(penalty)
         for at, b in enumerate(problems.tolist()):
             wt, h = self.factors.of(b)
-            value[at] += sum(penalty.value(h if penalty.factor == "H" else wt) for penalty in self.bound[b])
+            alone = (one for one in self.bound[b] if one not in together)
+            value[at] += sum(penalty.value(h if penalty.factor == "H" else wt) for penalty in alone)
         return value
 
     def _halves(self) -> list[Half]:

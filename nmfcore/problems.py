@@ -89,6 +89,15 @@ class Factors:
             layout.view(self.H, row[H_AT], row[K], row[N]),
         )
 
+    def stacked(self, problems: NDArray[np.intp], factor: str) -> Array | None:
+        """One factor of these problems, (B, K, N) or (B, K, F), as a view; None unless they are alike and in a row."""
+        rows = self.table[problems]
+        flat, at, width = (self.H, rows[:, H_AT], rows[:, N]) if factor == "H" else (self.Wt, rows[:, W_AT], rows[:, F])
+        size = int(rows[0, K] * width[0])
+        if (rows[:, K] != rows[0, K]).any() or (width != width[0]).any() or (np.diff(at) != size).any():
+            return None
+        return layout.view(flat, int(at[0]), len(rows), int(rows[0, K]), int(width[0]))
+
     def to(self, xp: Any) -> "Factors":
         """Where a backend works."""
         return Factors(self.table, layout.placed(self.Wt, xp), layout.placed(self.H, xp))

@@ -1,7 +1,7 @@
 """The update of one factor of all problems: what is free in it, which penalties act on it, which kernels do it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,15 +67,17 @@ class Side:
     def fused(self, half: Half, gamma: float) -> Half | None:
         """The half with all that its updates need besides, for sweeps without interruption; None where they need more.
 
-        Penalties are left to the sweeps where each problem has one, the kernels know it, and all rows are free.
+        Penalties are left to the sweeps where each problem has one, the kernels know it, and all rows are free; group
+        sparsity only without momentum, which moves H once more after its parts are made.
         """
         if not any(self.penalties):
             return None if self.kept else half
-        if not self.engine.fuses_endings:
+        if not self.engine.endings:
             return None
-        single = [self.penalties[b][0] for b in self.problems.tolist() if len(self.penalties[b]) == 1]
-        known = [one.ending(half.beta, gamma) for one in single if isinstance(one, Fusible)]
-        endings = [one for one in known if one is not None]
+        single = [(b, self.penalties[b][0]) for b in self.problems.tolist() if len(self.penalties[b]) == 1]
+        asked = [one.ending(len(self.free[b]), half.beta, gamma) for b, one in single if isinstance(one, Fusible)]
+        known = self.engine.endings - ({"group sparsity"} if half.last is not None else set())
+        endings = [one for one in asked if one is not None and one.kind in known]
         free = all(mask.all() for mask in self.free)
         if not free or len(endings) < len(self.problems):
             return None
@@ -149,13 +151,12 @@ def bind(
 
     Those on the scale of a factor bring the start to that scale.
     """
-    bound: list[tuple[Any, ...]] = []
+    bound: list[tuple[Penalty, ...]] = []
     count, engine = len(factors.table), sides[0].engine
     dense = engine.engine if isinstance(engine, Sparse) else engine
-    known = not any(isinstance(one, Started) for one in penalties)  # for all problems
-    if known:
-        bound = [tuple(penalties)] * count
-    for b in range(0 if known else count):
+    if not any(isinstance(one, Started) for one in penalties):
+        bound = [cast(tuple[Penalty, ...], tuple(penalties))] * count
+    for b in range(len(bound), count):
         wt, h = factors.of(b)
         fixed = []
         for side, factor in zip(sides, (h, wt), strict=True):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from avfront import audio, media, memory, overlay, report
 from avfront.errors import AvfrontError
-from avfront.job import PICTURE, REPORT, Outcome, Progress, Stages
+from avfront.job import MAP, MIXTURE, OVERLAY, PAGE, PICTURE, REPORT, Outcome, Progress, Stages, check_device
 from avfront.media import MediaInfo
 from avfront.methods import motion as methods
 from avfront.methods.motion import ByMotion
@@ -25,7 +25,6 @@ from avfront.outputs import Outputs
 
 Array = npt.NDArray[Any]
 
-MAP, OVERLAY, MIXTURE = "localisation.png", "overlay.mp4", "mixture.wav"
 ANALYSED = 640  # pixels of the longer side in which motion is followed
 _SHOWN = 1280  # pixels of the longer side of the overlay
 _DELAY_COMPONENTS, _DELAY_ITERATIONS = 8, 40  # of the plain factorization that the delay is told from
@@ -103,17 +102,21 @@ def separate(job: MotionJob, progress: Progress = lambda stage, share: None) -> 
         force=job.force,
         inputs=[job.mixture, *job.tables.values(), *job.references.values()],
     )
+    check_device(job.device)
+    references = {name: audio.probe(path) for name, path in job.references.items()}
     with outputs:
         with stages("read"):
             info = None if job.tables and job.mixture.suffix.lower() in audio.SUFFIXES else media.probe(job.mixture)
             sound = read(job.mixture, info, seen=not job.tables)
         with stages("motion"):
             evidence = _watch(job, info, notes)
+            _check_times(job, sound, evidence)
         _check_memory(job, sound, len(evidence.names))
         with stages("separate"):
             delay, motions, heard, images = _separate(job, sound, evidence, stages)
             if delay and job.delay is None:
-                notes.append(f"The motion is seen {1000 * delay:+.0f} ms after it is heard; that is made up for.")
+                order = "after" if delay > 0 else "before"
+                notes.append(f"The motion is seen {abs(1000 * delay):.0f} ms {order} it is heard; that is made up for.")
         with stages("write"):
             sounds = {name: sound.waveforms(image) for name, image in zip(evidence.names, images, strict=True)}
             for name, samples in sounds.items():
@@ -122,9 +125,9 @@ def separate(job: MotionJob, progress: Progress = lambda stage, share: None) -> 
                 audio.write(outputs.path(f"{name}.wav"), samples, sound.rate)
             audio.write(outputs.path(MIXTURE), sound.samples, sound.rate)
         scores = None
-        if job.references:
+        if references:
             with stages("score"):
-                scores = score(job.references, sound, sounds)
+                scores = score(references, sound, sounds)
         with stages("picture"):
             _draw(job, info, evidence, heard, sound, sounds, outputs)
         timings = stages.timings()
@@ -148,10 +151,7 @@ def _names(job: MotionJob) -> list[str]:
     # How many objects there are is not known before they are found: names enough are kept free.
     count = len(job.boxes) or job.objects or regions.MOST
     names = list(job.tables) or [f"object{k + 1}" for k in range(count)]
-    pictures = [PICTURE] if job.picture else []
-    if not job.tables:
-        pictures += [MAP] * job.picture + [OVERLAY] * job.video
-    return [*(f"{name}.wav" for name in names), MIXTURE, *pictures, REPORT]
+    return [*(f"{name}.wav" for name in names), MIXTURE, PICTURE, MAP, OVERLAY, REPORT, PAGE]
 
 
 def _watch(job: MotionJob, info: MediaInfo | None, notes: list[str]) -> Captured | Seen:
@@ -188,6 +188,21 @@ def estimate_delay(V: Array, motions: Motions, hop: float, seed: int) -> float:
     components = _DELAY_COMPONENTS * motions.count
     fit = nmfcore.nmf(V / float(V.mean()), components, n_iter=_DELAY_ITERATIONS, seed=seed)
     return timing.delay(fit.H, np.sqrt(V.sum(axis=0)), motions.speeds[motions.strongest(2)].T, hop)
+
+
+def _check_times(job: MotionJob, sound: Sound, evidence: Captured | Seen) -> None:
+    begin, end = sound.start, sound.start + sound.samples.shape[1] / sound.rate
+    if isinstance(evidence, Seen):
+        times = {job.mixture: evidence.tracks.times}
+    else:
+        times = {job.tables[name]: table.times for name, table in evidence.tables.items()}
+    for path, (first, last) in ((path, one[[0, -1]]) for path, one in times.items()):
+        if last < begin or end < first:
+            raise AvfrontError(
+                f"the sound lasts from {begin:.1f} to {end:.1f} s, and the motion from {first:.1f} to {last:.1f} s",
+                file=path,
+                remedy="give motion and sound on one clock",
+            )
 
 
 def _check_memory(job: MotionJob, sound: Sound, objects: int) -> None:

@@ -22,7 +22,7 @@ class FactorUpdates(ABC):
 
     name: str
     xp: Any = np  # numpy or cupy: where the arrays lie, and what else is done to them
-    fuses_endings = False  # whether `sweeps` does what follows an update: Half.endings
+    endings: frozenset[str] = frozenset()  # the kinds of Half.endings that `sweeps` knows
 
     @abstractmethod
     def split_gradient(self, half: Half) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nmfcore.backends import composed
 from nmfcore.backends.base import Backend, Covariances
 from nmfcore.backends.cuda_launcher import CupyLauncher, Launcher, current_gpu, device_name, present
-from nmfcore.backends.cuda_plans import Batch, Plans, Variant, ceil, settings, simt, tensor, variants
+from nmfcore.backends.cuda_plans import Batch, Plans, Sparsity, Variant, ceil, settings, simt, tensor, variants
 from nmfcore.divergence import elementwise
 from nmfcore.layout import H_AT, K0, K1, V_AT, Array, F, Half, K, N, Table, host, view
 
@@ -38,6 +38,8 @@ class Ending(NamedTuple):
 
 class Cuda(Backend):
     """The CUDA backend; see :class:`nmfcore.backends.Backend` for what each method computes."""
+
+    endings = frozenset({"group sparsity"})
 
     def __init__(self, launcher: Launcher, precision: str = "auto") -> None:
         if precision not in PRECISIONS:
@@ -67,23 +69,27 @@ class Cuda(Backend):
     def sweeps(self, n: int, halves: Sequence[Half], exponent: float, momentum: Array | None = None) -> None:
         """`n` times the updates of `halves` in turn, in one graph of launches once it is known."""
         powers = None if momentum is None else self.plans.device(momentum)
+        sparsities = [self.plans.sparsity(half) for half in halves]
 
         def work() -> None:
             for sweep in range(n):
-                for half in halves:
+                for half, sparse in zip(halves, sparsities, strict=True):
                     if powers is not None:
                         self._extrapolate(half, powers[sweep])
-                    self.update(half, exponent)
+                    if sparse is None:
+                        self.update(half, exponent)
+                    else:
+                        self._weigh_groups(half, sparse)
+                        self.update(half, exponent, sparse.neg, sparse.pos)
 
         used = [self._batch(half) for half in halves]
         if powers is not None or any(batch.large for batch in used) or _by_products(halves[0]):
             work()  # what it reads changes, or its memory comes and goes: nothing for a graph
             return
         places = [tuple(_place(a) for a in (half.V, half.Wt, half.H, half.weights)) for half in halves]
-        tables = [half.table.tobytes() for half in halves]
         dtype = halves[0].H.dtype.char  # an address may have been another type's before
-        key = (n, dtype, *places, *tables, halves[0].beta, halves[0].floor.tobytes(), exponent, self.precision)
-        self.launcher.repeat(key, work, used)
+        key = (n, dtype, *places, *map(id, used), *map(id, sparsities), halves[0].beta, exponent, self.precision)
+        self.launcher.repeat(key, work, (used, sparsities))
 
     def divergence(self, half: Half) -> NDArray[np.float64]:
         batch = self.plans.batch(half, True, "fp32", divided=False)
@@ -203,6 +209,11 @@ class Cuda(Backend):
     def _cheap(self, name: str, like: Array, kind: str = "KL") -> Callable[..., None]:
         """A kernel of finish.cu."""
         return self.launcher.kernel("finish.cu", name, {"REAL": _real(like), "KIND": kind})
+
+    def _weigh_groups(self, half: Half, sparsity: Sparsity) -> None:
+        for one in sparsity.groups:
+            launch = self._cheap("group_rows", half.H)
+            launch(one.count, 512, one.shared, one.problems, half.H, *one.given, sparsity.neg, sparsity.pos)
 
     def _extrapolate(self, half: Half, powers: Any) -> None:
         problems, items = self.plans.entries(half.table)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nmfcore.backends.cuda_launcher import Launcher
 from nmfcore.cuda import FOLDER
-from nmfcore.layout import K0, K1, Array, F, Half, K, N, Table
+from nmfcore.layout import K0, K1, ROW_AT, Array, F, Half, K, N, Table
 
 TILE = 32  # rows of V that the kernels take at once
 LONGEST = 1024  # rows that one block adds up in a row: longer sums lose digits
@@ -57,8 +57,28 @@ class Batch:
 
     problems: Any
     floor: Any
+    floored: NDArray[np.float64]  # what `floor` holds
     plans: list[Plan]
     large: list[int] = field(default_factory=list)  # problems of a rank that no fused kernel takes
+
+
+@dataclass
+class Groups:
+    """What group sparsity is computed from in the problems that have these groups."""
+
+    problems: Any
+    count: int
+    given: tuple[Any, ...]  # nmfcore.layout.Ending.groups, its arrays on the device
+    shared: int  # bytes
+
+
+@dataclass
+class Sparsity:
+    """The group sparsity of a half of a sweep, and where its two parts go: a value per row."""
+
+    groups: list[Groups]
+    neg: Any
+    pos: Any
 
 
 class _Kept(threading.local):
@@ -67,6 +87,7 @@ class _Kept(threading.local):
     def __init__(self) -> None:
         self.batches: OrderedDict[Any, Batch] = OrderedDict()
         self.entries: OrderedDict[bytes, tuple[Any, Any]] = OrderedDict()
+        self.sparsities: OrderedDict[Any, Sparsity] = OrderedDict()
 
 
 class Plans:
@@ -86,14 +107,43 @@ class Plans:
                 kept.popitem(last=False)
         return kept[key]
 
+    def sparsity(self, half: Half) -> Sparsity | None:
+        """The group sparsity of a half of a sweep, if there is any; kept as plans are."""
+        if half.endings is None:
+            return None
+        table, dtype, kept = half.table, half.H.dtype, self._kept.sparsities
+        sets: dict[int, tuple[Any, list[int]]] = {}
+        for b, ending in enumerate(half.endings):
+            assert ending.groups is not None
+            sets.setdefault(id(ending.groups[0]), (ending.groups, []))[1].append(b)
+        found = [(*arrays, eps, mine) for (*arrays, eps), mine in sets.values()]
+        key = (table.tobytes(), dtype.char, *(np.asarray(part).tobytes() for one in found for part in one))
+        if key not in kept:
+            size = int((table[:, ROW_AT] + table[:, K]).max())
+            groups = []
+            for *arrays, eps, mine in found:
+                rank, blocks, sources = (len(arrays[i]) for i in (0, 2, 4))
+                given = (*map(self.device, arrays), blocks, sources, eps)
+                groups.append(Groups(self.device(table[mine]), len(mine), given, 8 * (rank + blocks + sources)))
+            kept[key] = Sparsity(groups, self.xp.zeros(size, dtype), self.xp.zeros(size, dtype))
+            while len(kept) > KEPT:
+                kept.popitem(last=False)
+        kept.move_to_end(key)
+        return kept[key]
+
     def batch(self, half: Half, two: bool, precision: str, divided: bool = True) -> Batch:
         """The plans for a half of a sweep that needs one or two sums; with `divided`, long problems in parts."""
         table, dtype, kept = half.table, half.H.dtype, self._kept.batches
-        key = (table.tobytes(), half.floor.tobytes(), dtype.char, two, precision, divided)
+        floor = np.asarray(half.floor, np.float64)
+        key = (table.tobytes(), dtype.char, two, precision, divided)
         if key in kept:
             kept.move_to_end(key)
-            return kept[key]
-        batch = Batch(self.device(table), self.device(np.asarray(half.floor, np.float64)), [])
+            batch = kept[key]
+            if (batch.floored != floor).any():  # the same place for other values: graphs read it
+                batch.floor[...] = self.device(floor)
+                batch.floored = floor.copy()
+            return batch
+        batch = Batch(self.device(table), self.device(floor), floor.copy(), [])
         left = table[:, K1] > table[:, K0] if divided else np.ones(len(table), bool)
         for variant in self.forms(dtype, two, precision):
             mine = np.flatnonzero(left & (table[:, K] <= variant.rank))

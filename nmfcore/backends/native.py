@@ -20,7 +20,7 @@ class Native(Backend):
     """Fused C++ kernels, with the instruction set chosen at run time; see :class:`nmfcore.backends.Backend`."""
 
     name = "native"
-    fuses_endings = True
+    endings = frozenset({"unit sum", "unit norm", "coupling", "regression", "group sparsity"})
 
     def split_gradient(self, half: Half) -> tuple[Array, Array]:
         if _better_by_blas(half):

@@ -50,6 +50,39 @@ extern "C" __global__ void extrapolate(const Item *items, const Problem *problem
     }
 }
 
+// What group sparsity (nmfcore/penalties/group_sparsity.py) adds to the two parts of the gradient of each row of H: a
+// block owns a problem, a warp the sum of a row. −1: a row that belongs to no group.
+// Shared memory: a double for each row, block and source.
+extern "C" __global__ void __launch_bounds__(512)
+group_rows(const Problem *problems, const T *H, const i64 *block_of, const i64 *source_of, const double *of_block,
+           const double *of_row, const double *of_source, i64 groups, i64 owners, double eps, T *add_neg, T *add_pos) {
+    SHARED_MEMORY(shared);
+    const Problem p = problems[blockIdx.x];
+    double *rows = reinterpret_cast<double *>(shared), *of_blocks = rows + p.K, *of_sources = of_blocks + groups;
+    const int warps = blockDim.x / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    for (i64 k = warp; k < p.K; k += warps) {
+        double sum = 0;
+        for (i64 n = lane; n < p.N; n += 32) sum += H[p.h_at + k * p.N + n];
+        for (int mask = 16; mask > 0; mask /= 2) sum += shuffle_xor(sum, mask);
+        if (lane == 0) rows[k] = sum;
+    }
+    __syncthreads();
+    for (i64 g = threadIdx.x; g < groups + owners; g += blockDim.x) {
+        const i64 *group_of = g < groups ? block_of : source_of, wanted = g < groups ? g : g - groups;
+        double sum = 0;
+        for (i64 k = 0; k < p.K; ++k)
+            if (group_of[k] == wanted) sum += rows[k];
+        of_blocks[g] = sum;
+    }
+    __syncthreads();
+    for (i64 k = threadIdx.x; k < p.K; k += blockDim.x) {
+        const i64 block = block_of[k], source = source_of[k];
+        const bool some = block >= 0;
+        add_neg[p.row_at + k] = some ? T(of_source[source] / greater(of_sources[source], eps)) : T(0);
+        add_pos[p.row_at + k] = some ? T(of_block[block] / (eps + of_blocks[block]) + of_row[k] / (eps + rows[k])) : T(0);
+    }
+}
+
 // Λ → u V Λ^(β−2) in place, and u Λ^(β−1) into `pos`.
 extern "C" __global__ void ratios(i64 size, T *lam, const T *V, const T *U, T *pos, double low, double beta) {
     const i64 i = i64(blockIdx.x) * blockDim.x + threadIdx.x;

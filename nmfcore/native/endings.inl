@@ -1,5 +1,6 @@
-// What follows the update of a small factor H (K, N) inside a sweep, row by row: exact updates from the two parts of the
-// gradient, for soft coupling (nmfcore/penalties/coupling.py) and patterns of unit norm, scaling to unit sum
+// What goes with the update of a small factor H (K, N) inside a sweep, row by row. Before it: what group sparsity
+// (nmfcore/penalties/group_sparsity.py) adds to the two parts. After it: exact updates from the two parts of the gradient,
+// for soft coupling (nmfcore/penalties/coupling.py) and patterns of unit norm, scaling to unit sum
 // (nmfcore/penalties/constraints.py), and the update of a regression's unknowns (nmfcore/penalties/regression.py), whose
 // formulas these kernels follow. Included inside the variant's namespace, before factor.inl.
 // A row belongs to one thread: the result does not depend on their number.
@@ -198,6 +199,45 @@ template <typename T> static void end_row(const FactorJob<T> &job, int64_t b, in
     }
 }
 
+// What group sparsity adds to the two parts of the gradient, in all rows, from the sums of the rows.
+template <typename T> static void weigh_groups(const Ending<T> &ending, int64_t K) {
+    double *of_blocks = ending.sums + K, *of_sources = of_blocks + ending.blocks;
+    __builtin_memset(of_blocks, 0, size_t(ending.blocks + ending.sources) * sizeof(double));
+    for (int64_t k = 0; k < K; ++k)
+        if (ending.block_of[k] >= 0) {
+            of_blocks[ending.block_of[k]] += ending.sums[k];
+            of_sources[ending.source_of[k]] += ending.sums[k];
+        }
+    for (int64_t k = 0; k < K; ++k) {
+        const int64_t block = ending.block_of[k], source = ending.source_of[k];
+        const double level = block < 0 ? 1 : of_sources[source];
+        ending.more_neg[k] = block < 0 ? T(0) : T(ending.of_source[source] / (level > ending.eps ? level : ending.eps));
+        ending.more_pos[k] = block < 0 ? T(0)
+                                       : T(ending.of_block[block] / (ending.eps + of_blocks[block]) +
+                                           ending.of_row[k] / (ending.eps + ending.sums[k]));
+    }
+}
+
+// Before the update of a problem that one thread has to itself.
+template <typename T> static void begin_alone(const FactorJob<T> &job, int64_t b) {
+    if (job.ending != GROUPED) return;
+    const Problem &p = job.problems[b];
+    for (int64_t k = 0; k < p.K; ++k) job.endings[b].sums[k] = row_sum(job.H + p.h_at + k * p.N, p.N);
+    weigh_groups(job.endings[b], p.K);
+}
+
+// Before the update of all problems, the rows shared out among the threads of a parallel region.
+template <typename T> static void begin_shared(const FactorJob<T> &job) {
+    if (job.ending != GROUPED) return;
+    for (int64_t b = 0; b < job.count; ++b) {
+        const Problem &p = job.problems[b];
+#pragma omp for schedule(static)
+        for (int64_t k = 0; k < p.K; ++k) job.endings[b].sums[k] = row_sum(job.H + p.h_at + k * p.N, p.N);
+#pragma omp single
+        weigh_groups(job.endings[b], p.K);
+    }
+}
+
 // What all rows had to be done for: the unknowns of a regression take their new values.
 template <typename T> static void end_problem(const FactorJob<T> &job, int64_t b) {
     if (job.ending != REGRESSED) return;
@@ -207,14 +247,14 @@ template <typename T> static void end_problem(const FactorJob<T> &job, int64_t b
 
 // A problem that one thread has to itself.
 template <typename T> static void end_alone(const FactorJob<T> &job, int64_t b, void *scratch) {
-    if (job.ending == PLAIN) return;
+    if (job.ending == PLAIN || job.ending == GROUPED) return;
     for (int64_t k = 0; k < job.problems[b].K; ++k) end_row(job, b, k, scratch);
     end_problem(job, b);
 }
 
 // All problems, their rows shared out among the threads of a parallel region.
 template <typename T> static void end_shared(const FactorJob<T> &job, void *scratch) {
-    if (job.ending == PLAIN) return;
+    if (job.ending == PLAIN || job.ending == GROUPED) return;
     for (int64_t b = 0; b < job.count; ++b) {
 #pragma omp for schedule(static)
         for (int64_t k = 0; k < job.problems[b].K; ++k) end_row(job, b, k, scratch);

@@ -498,6 +498,7 @@ template <typename T, typename WORK> static void run_sweeps(const FactorJob<T> *
                 for (int64_t sweep = 0; sweep < sweeps; ++sweep)
                     for (int half = 0; half < count; ++half) {
                         desk.start(halves[half], sweep, count == 1);
+                        begin_alone(halves[half], job.order[i]);
                         work_on<T, WORK>(halves[half], job.order[i], 0, 1, desk);
                         end_alone(halves[half], job.order[i], scratch.memory);
                     }
@@ -505,6 +506,7 @@ template <typename T, typename WORK> static void run_sweeps(const FactorJob<T> *
             for (int64_t sweep = 0; sweep < sweeps; ++sweep)
                 for (int half = 0; half < count; ++half) {
                     desk.start(halves[half], sweep, count == 1);
+                    begin_shared(halves[half]);
                     if (resident) {
 #pragma omp for schedule(static)
                         for (int64_t part = 0; part < parts; ++part)

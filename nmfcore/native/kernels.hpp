@@ -15,8 +15,8 @@ struct Problem {
     int64_t k0, k1;               // the rows of H to be updated
 };
 
-// What follows the update of H in a sweep, of one kind in all problems; nmfcore/layout.py tells what each is.
-enum EndingKind { PLAIN, UNIT_SUM, UNIT_NORM, COUPLED, REGRESSED };
+// What goes with the update of H in a sweep, of one kind in all problems; nmfcore/layout.py tells what each is.
+enum EndingKind { PLAIN, UNIT_SUM, UNIT_NORM, COUPLED, REGRESSED, GROUPED };
 
 template <typename T>
 struct Ending {
@@ -26,6 +26,12 @@ struct Ending {
     const T *M;                   // (C, N)
     T *A, *next;                  // (K, C), and room for as much
     double lam, mu;
+    int64_t blocks, sources;      // GROUPED
+    const int64_t *block_of, *source_of;                // (K,), −1 for a row that belongs to none
+    const double *of_block, *of_row, *of_source;        // (blocks,), (K,), (sources,)
+    double eps;
+    double *sums;                 // room for K + blocks + sources
+    T *more_neg, *more_pos;       // (K,): what is added to the two parts in this sweep
 };
 
 template <typename T>

@@ -93,11 +93,12 @@ void need(bool condition, const char *message) {
 
 template <typename T> using Matrix = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
-// What follows an update in one problem, as nmfcore.layout.Ending has it: the kind, and what the last two kinds need.
+// What goes with an update in one problem, as nmfcore.layout.Ending has it: the kind, and what the last three kinds need.
 using CouplingOf = std::tuple<Matrix<const double>, In<double>, double>;
 template <typename T> using RegressionOf = std::tuple<Matrix<const T>, Matrix<T>, double, double>;
+using GroupsOf = std::tuple<In<int64_t>, In<int64_t>, In<double>, In<double>, In<double>, double>;
 template <typename T>
-using EndingOf = std::tuple<std::string, std::optional<CouplingOf>, std::optional<RegressionOf<T>>>;
+using EndingOf = std::tuple<std::string, std::optional<CouplingOf>, std::optional<RegressionOf<T>>, std::optional<GroupsOf>>;
 
 // Half of a sweep, as nmfcore.layout.Half has it; H may be one to write or one to read.
 template <typename T, typename H>
@@ -171,21 +172,38 @@ using Momentum = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device
 // The endings of a half, and the memory that they need beside it.
 template <typename T> struct Endings {
     std::vector<Ending<T>> each;
-    std::vector<T> neg, pos, next;
+    std::vector<T> neg, pos, next, more;
+    std::vector<double> sums;
 
     void attach(FactorJob<T> &job, const std::vector<EndingOf<T>> &given, size_t size) {
-        static const char *const names[] = {"", "unit sum", "unit norm", "coupling", "regression"};
+        static const char *const names[] = {"", "unit sum", "unit norm", "coupling", "regression", "group sparsity"};
         need(int64_t(given.size()) == job.count && job.count > 0, "endings must have one entry per problem");
         const std::string &name = std::get<0>(given[0]);
-        for (EndingKind kind : {UNIT_SUM, UNIT_NORM, COUPLED, REGRESSED})
+        for (EndingKind kind : {UNIT_SUM, UNIT_NORM, COUPLED, REGRESSED, GROUPED})
             if (name == names[kind]) job.ending = kind;
-        need(job.ending != PLAIN, "an ending is 'unit sum', 'unit norm', 'coupling' or 'regression'");
+        need(job.ending != PLAIN, "an ending is 'unit sum', 'unit norm', 'coupling', 'regression' or 'group sparsity'");
         need(job.ending != REGRESSED || job.beta != 2, "a regression within sweeps is not for beta = 2");
-        size_t unknowns = 0;
+        size_t unknowns = 0, rows = 0, room = 0;
         for (int64_t b = 0; b < job.count; ++b) {
             need(std::get<0>(given[size_t(b)]) == name, "the endings of all problems must be of one kind");
             each.push_back(checked(job, job.problems[b], given[size_t(b)]));
             unknowns += size_t(job.problems[b].K * each.back().C);
+            rows = std::max(rows, size_t(job.problems[b].row_at + job.problems[b].K));
+            room += size_t(job.problems[b].K + each.back().blocks + each.back().sources);
+        }
+        if (job.ending == GROUPED) {
+            more.resize(2 * rows);
+            sums.resize(room);
+            job.add_neg = more.data();
+            job.add_pos = more.data() + rows;
+            double *at = sums.data();
+            for (int64_t b = 0; b < job.count; ++b) {
+                Ending<T> &one = each[size_t(b)];
+                one.more_neg = more.data() + job.problems[b].row_at;
+                one.more_pos = one.more_neg + rows;
+                one.sums = at;
+                at += job.problems[b].K + one.blocks + one.sources;
+            }
         }
         next.resize(unknowns);
         T *at = next.data();
@@ -220,6 +238,23 @@ template <typename T> struct Endings {
             out.A = A.data();
             out.lam = lam;
             out.mu = mu;
+        } else if (job.ending == GROUPED) {
+            need(std::get<3>(given).has_value(), "group sparsity needs its groups");
+            need(p.row_at >= 0, "table has an impossible shape");
+            const auto &[block_of, source_of, of_block, of_row, of_source, eps] = *std::get<3>(given);
+            need(int64_t(block_of.size()) == p.K && int64_t(source_of.size()) == p.K && int64_t(of_row.size()) == p.K,
+                 "groups must have one value per row of H");
+            for (int64_t k = 0; k < p.K; ++k)
+                need(block_of(k) >= -1 && block_of(k) < int64_t(of_block.size()) && source_of(k) < int64_t(of_source.size()) &&
+                         (block_of(k) < 0 || source_of(k) >= 0), "groups name a block or source that there is not");
+            out.blocks = int64_t(of_block.size());
+            out.sources = int64_t(of_source.size());
+            out.block_of = block_of.data();
+            out.source_of = source_of.data();
+            out.of_block = of_block.data();
+            out.of_row = of_row.data();
+            out.of_source = of_source.data();
+            out.eps = eps;
         }
         return out;
     }

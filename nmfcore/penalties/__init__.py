@@ -2,11 +2,13 @@
 
 A penalty takes the current factor H (K, N) of one problem and gives a nonnegative addition to the numerator and to
 the denominator of its multiplicative update, and its value. `factor` says which factor it acts on. What else a
-penalty may do, the solver finds out by its methods: :class:`Started`, :class:`Exact`, :class:`Learning`.
+penalty may do, the solver finds out by its methods: :class:`Started`, :class:`Exact`, :class:`Learning`,
+:class:`Fusible`, :class:`Batched`, :class:`Divergent`.
 """
 
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from nmfcore.backends import Backend
@@ -80,8 +82,23 @@ class Learning(Protocol):
 class Fusible(Protocol):
     """A penalty that a backend may know how to apply inside its sweeps, where it is the only one of its factor."""
 
-    def ending(self, beta: float, exponent: float) -> Ending | None:
-        """What it does at the end of an update, for kernels; None where they do not know it."""
+    def ending(self, rank: int, beta: float, exponent: float) -> Ending | None:
+        """What it does with an update of H (K, N), K = `rank`, for kernels; None where they do not know it."""
+
+
+@runtime_checkable
+class Batched(Protocol):
+    """A penalty without data of single problems, whose values of many are had at once: a device is asked once."""
+
+    @property
+    def factor(self) -> str:
+        """As of a :class:`Penalty`."""
+
+    def value(self, H: NDArray[Any]) -> float:
+        """As of a :class:`Penalty`."""
+
+    def values(self, H: NDArray[Any]) -> NDArray[np.float64]:
+        """Those of problems of one shape, H (B, K, N), in host memory."""
 
 
 @runtime_checkable

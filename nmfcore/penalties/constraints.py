@@ -47,7 +47,7 @@ class UnitSum(_Constraint):
     def advance(self, H: Array) -> None:
         H /= _nonzero(_sums(H))
 
-    def ending(self, beta: float, exponent: float) -> Ending | None:
+    def ending(self, rank: int, beta: float, exponent: float) -> Ending | None:
         return Ending("unit sum")
 
 
@@ -71,7 +71,7 @@ class UnitNorm(_Constraint):
         H *= quotient(neg + H * along_pos, pos + H * along_neg) ** exponent
         H /= _nonzero(_norms(H))
 
-    def ending(self, beta: float, exponent: float) -> Ending | None:
+    def ending(self, rank: int, beta: float, exponent: float) -> Ending | None:
         return Ending("unit norm") if exponent == 1 else None
 
 

@@ -105,7 +105,7 @@ class Coupled:
             a, c = a + a_smooth, c + c_smooth
         H[...] = follow(y, a, c, b, q, self.alpha, self.norm)
 
-    def ending(self, beta: float, exponent: float) -> Ending | None:
+    def ending(self, rank: int, beta: float, exponent: float) -> Ending | None:
         if beta != 1 or self.norm != "l1":
             return None
         return Ending("coupling", coupling=(self.target, self.alpha[:, 0], float(self.smoothness)))

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore.layout import namespace
+from nmfcore.layout import Ending, host, namespace
 
 KINDS = ("block", "component", "mixed")
+Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ class GroupSparsity:
             each = self._per_source(value, name)
             if not (np.isfinite(each) & (each >= 0)).all():
                 raise ValueError(f"{name}={value} must be finite and nonnegative.")
+        rows = np.sort(self._members[0])
+        if (rows[1:] == rows[:-1]).any():
+            raise ValueError(f"groups overlap: row {rows[1:][rows[1:] == rows[:-1]][0]} is in more than one.")
         if isinstance(self.gamma, str) and self.gamma != "1/G":
             raise ValueError(f"gamma={self.gamma!r} must be a number, one per source, or '1/G'.")
 
@@ -109,37 +113,52 @@ class GroupSparsity:
         gamma = 1 / count if isinstance(self.gamma, str) else self._per_source(self.gamma, "gamma")
         return lam, share, lam * gamma * count
 
+    def _laid(self, rank: int) -> Rows:
+        """Of each of `rank` rows its block and source, −1 for none; the weights λμ of blocks, λ(1 − μ) of rows, λγG."""
+        kept: dict[int, Rows] = self.__dict__.setdefault("_rows", {})
+        if rank not in kept:
+            rows, block_of, source_of = self._members
+            lam, share, relative = self._weights
+            if rows.max() >= rank:
+                raise ValueError(f"groups name row {rows.max()}, but there are only {rank} components.")
+            block, source, of_row = np.full(rank, -1), np.full(rank, -1), np.zeros(rank)
+            block[rows], source[rows], of_row[rows] = block_of, source_of, (1 - share) * lam[source_of]
+            of_block = share * lam[source_of[np.unique(block_of, return_index=True)[1]]]
+            kept[rank] = block, source, of_block, of_row, relative
+        return kept[rank]
+
     def _maps(self, H: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-        """Where H lies: which rows belong to each block (P, K) and source (J, K); λ (K,), the blocks' λμ, λγG."""
-        rows, block_of, source_of = self._members
-        lam, share, relative = self._weights
-        if rows.max() >= H.shape[0]:
-            raise ValueError(f"groups name row {rows.max()}, but there are only {H.shape[0]} components.")
+        """Where H lies: which rows belong to each block (P, K) and source (J, K); weights of blocks, rows, sources."""
         xp = namespace(H)
         kept: dict[Any, tuple[NDArray[Any], ...]] = self.__dict__.setdefault("_kept", {})
         if (xp, H.shape[0]) not in kept:
-            blocks, sources = np.zeros((block_of[-1] + 1, H.shape[0])), np.zeros((len(self.groups), H.shape[0]))
-            blocks[block_of, rows] = sources[source_of, rows] = 1
-            each = np.zeros(H.shape[0])
-            each[rows] = lam[source_of]
-            of_block = share * lam[source_of[np.unique(block_of, return_index=True)[1]]]
-            kept[xp, H.shape[0]] = tuple(xp.asarray(one) for one in (blocks, sources, each, of_block, relative))
+            block, source, of_block, of_row, relative = self._laid(H.shape[0])
+            blocks = (block == np.arange(len(of_block))[:, None]).astype(np.float64)
+            sources = (source == np.arange(len(relative))[:, None]).astype(np.float64)
+            kept[xp, H.shape[0]] = tuple(xp.asarray(one) for one in (blocks, sources, of_block, of_row, relative))
         return kept[xp, H.shape[0]]
 
     def split(self, H: NDArray[Any]) -> tuple[NDArray[Any] | None, NDArray[Any]]:
         """(neg, pos), each (K, 1): the sources' Q (or None where not relative) and P."""
-        blocks, sources, lam, of_block, relative = self._maps(H)
-        _, share, any_relative = self._weights
+        blocks, sources, of_block, of_row, relative = self._maps(H)
         row = H.sum(1, dtype=np.float64)
-        pos = blocks.T @ (of_block / (self.eps + blocks @ row)) + (1 - share) * lam / (self.eps + row)
-        if not any_relative.any():
+        pos = blocks.T @ (of_block / (self.eps + blocks @ row)) + of_row / (self.eps + row)
+        if not self._weights[2].any():
             return None, pos.astype(H.dtype)[:, None]
         neg = sources.T @ (relative / np.maximum(sources @ row, self.eps))
         return neg.astype(H.dtype)[:, None], pos.astype(H.dtype)[:, None]
 
+    def ending(self, rank: int, beta: float, exponent: float) -> Ending | None:
+        return Ending("group sparsity", groups=(*self._laid(rank), self.eps))
+
     def value(self, H: NDArray[Any]) -> float:
-        blocks, sources, lam, of_block, relative = self._maps(H)
-        _, share, _ = self._weights
-        row = H.sum(1, dtype=np.float64)
-        total = of_block @ np.log(self.eps + blocks @ row) + (1 - share) * (lam @ np.log(self.eps + row))
-        return float(total - relative @ np.log(np.maximum(sources @ row, self.eps)))
+        return float(self.values(H[None])[0])
+
+    def values(self, H: NDArray[Any]) -> NDArray[np.float64]:
+        block, source, of_block, of_row, relative = self._laid(H.shape[1])
+        row = host(H.sum(2, dtype=np.float64))  # (B, K)
+        of_blocks = row @ (block[:, None] == np.arange(len(of_block)))
+        of_sources = row @ (source[:, None] == np.arange(len(relative)))
+        total = np.log(self.eps + of_blocks) @ of_block + np.log(self.eps + row) @ of_row
+        out: NDArray[np.float64] = total - np.log(np.maximum(of_sources, self.eps)) @ relative
+        return out

@@ -79,7 +79,7 @@ class Regressed:
     def advance(self, H: Array) -> None:
         self.A[...] *= quotient(self.lam * (H @ self.M), self.lam * ((H @ H.T) @ self.A) + self.mu)
 
-    def ending(self, beta: float, exponent: float) -> Ending | None:
+    def ending(self, rank: int, beta: float, exponent: float) -> Ending | None:
         if beta == 2:
             return None
         return Ending(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import nmfcore
-from nmfcore import backends, layout, penalties, spatial
+from nmfcore import backends, layout, penalties, sides, spatial
 from nmfcore.backends import cuda
 from nmfcore.cuda import emulated_arrays as device
 from nmfcore.cuda import emulation, source
@@ -189,6 +189,24 @@ def test_given_factors_and_weights_on_the_device(gpu: Any, rng: np.random.Genera
     np.testing.assert_allclose(got.W[1].get(), right.W[1], rtol=1e-9)
     back = nmfcore.nmf(V, 2, n_iter=2, seed=0, device="cpu")
     assert isinstance(back.W, gpu.DeviceArray)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("acceleration", [None, "extrapolation"])
+def test_group_sparsity_within_the_sweeps(
+    gpu: Any, monkeypatch: pytest.MonkeyPatch, dtype: type, acceleration: str | None, rng: np.random.Generator
+) -> None:
+    """A ragged batch of two ranks; what the kernels do not do, with momentum, is done between them."""
+    V = [rng.random((12, n)).astype(dtype) + dtype(0.1) for n in (9, 70, 33)]
+    sparse = penalties.GroupSparsity([[slice(0, 2), slice(4, 5)], [slice(2, 4)]], [0.3, 0.9], 0.7, "mixed", eps=1e-3)
+    options = {"beta": 0, "penalties": [sparse], "seed": 0, "n_iter": 13, "acceleration": acceleration}
+    right = nmfcore.nmf(V, [5, 7, 5], backend="reference", **options)
+    if acceleration is None:
+        monkeypatch.setattr(sides.Side, "update", None)
+    got = nmfcore.nmf(V, [5, 7, 5], backend="cuda", **options)
+    tight = {"rtol": 1e-3, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-8}
+    for one, other in zip((*got.W, *got.H), (*right.W, *right.H), strict=True):
+        np.testing.assert_allclose(one, other, **tight)
 
 
 @pytest.mark.parametrize(
