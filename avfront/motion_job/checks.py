@@ -27,7 +27,7 @@ def check_times(job: MotionJob, sound: Sound, evidence: Captured | Seen) -> None
 
 def check_memory(job: MotionJob, sound: Sound, objects: int) -> None:
     """Raise AvfrontError if the separation would take more memory than is allowed."""
-    limit = memory.machine_bytes() / 2 if job.memory_gb is None else job.memory_gb * 1e9
+    limit = memory.allowed(job.memory_gb)
     channels, length = sound.samples.shape
     size = _BYTES_PER_SAMPLE * channels * length * (objects + 1)
     if size > limit:

@@ -10,7 +10,8 @@ from avfront.job import MAP, MIXTURE, OVERLAY, PICTURE, REPORT, Outcome, Progres
 from avfront.media import MediaInfo
 from avfront.methods import motion as methods
 from avfront.motion import mocap, timing
-from avfront.motion.evidence import Captured, Seen, look
+from avfront.motion.evidence import Captured, Seen
+from avfront.motion.looking import look
 from avfront.motion.motions import Motions
 from avfront.motion_job.checks import check_memory, check_times
 from avfront.motion_job.drawing import draw
