@@ -103,8 +103,9 @@ class Loop:
                     None if weights is None else weights.flat)  # fmt: skip
         value: NDArray[np.float64] = self.engine.divergence(half)
         together = []
-        for penalty in self.bound[0]:
-            if isinstance(penalty, Batched):  # one and the same in all problems
+        shared = self.bound[0] if all(own is self.bound[0] for own in self.bound) else ()
+        for penalty in shared:
+            if isinstance(penalty, Batched):
                 stack = self.factors.stacked(problems, penalty.factor)
                 if stack is not None:
                     value += penalty.values(stack)
