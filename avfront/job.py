@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from avfront.errors import AvfrontError
+
 REPORT = "report.json"
 PICTURE = "spectrogram.png"
+# Of separation by motion: which motion makes which sound, the video with that drawn in, and its sound.
+MAP, OVERLAY, MIXTURE = "localisation.png", "overlay.mp4", "mixture.wav"
+PAGE = "report.html"  # made of the others by avfront.page, and out of date when they are replaced
 
 # Called with the name of the current stage and the share of it that is done, 0…1.
 Progress = Callable[[str, float], None]
@@ -37,6 +42,18 @@ class Outcome:
     timings: dict[str, float]
     objective: list[list[float]]
     warnings: list[str]
+
+
+def check_device(device: str) -> None:
+    """Raise AvfrontError (usage) if nmfcore cannot compute on the device of that name."""
+    from nmfcore import backends
+
+    try:
+        backends.get("auto", device)
+    except ValueError as error:
+        raise AvfrontError(
+            str(error).rstrip("."), remedy="see python -m nmfcore for what is here", usage=True
+        ) from error
 
 
 class Stages:

@@ -5,6 +5,7 @@ interrupted or failed job leaves no half file, and a name in the folder always s
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -13,19 +14,25 @@ from pathlib import Path
 
 from avfront.errors import AvfrontError
 
+# Only writing fails so; reading has other reasons.
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+
 
 class Outputs:
     """The outputs of one job; a context manager. Leaving it without :meth:`commit` removes every trace.
+
+    A disk that turns out to be full on the way ends in an AvfrontError that names the folder.
 
     Parameters
     ----------
     folder : Path
         Made if it is not there.
     names : iterable of str
-        Names of all the files that the job will write, in the order in which they are to appear; they may
+        Names of all the files that the job may write, in the order in which they are to appear; they may
         have folders.
     force : bool
-        Whether files that are already there may be replaced.
+        Whether files that are already there may be replaced, or removed where the job writes none of that name:
+        what an earlier job left would be taken for a part of this one.
     inputs : iterable of Path
         Files that the job reads; none of them is ever replaced.
 
@@ -70,15 +77,24 @@ class Outputs:
         return path
 
     def commit(self) -> dict[str, Path]:
-        """Give every file that was written its name; returns name → path."""
+        """Give every file that was written its name; returns name → path.
+
+        Raises
+        ------
+        AvfrontError
+            If another job has finished here meanwhile, as on entering.
+        """
         if self._hidden is None:
             raise ValueError("commit is possible only while the job runs.")
+        self.check()
         for name in self._names:
+            final = self.folder / name
             if (self._hidden / name).exists():
-                final = self.folder / name
                 self._make(final.parent)
                 os.replace(self._hidden / name, final)
                 self._final[name] = final
+            else:
+                final.unlink(missing_ok=True)
         return self._final
 
     def withdraw(self) -> None:
@@ -87,12 +103,22 @@ class Outputs:
             path.unlink(missing_ok=True)
         self._final.clear()
 
-    def __exit__(self, *exc: object) -> None:
-        if self._hidden is not None:
-            shutil.rmtree(self._hidden, ignore_errors=True)
-            self._hidden = None
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        hidden, self._hidden = self._hidden, None
+        if hidden is not None:
+            shutil.rmtree(hidden, ignore_errors=True)
         if not self._final:
             self._remove_made()
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+            raise AvfrontError(
+                f"the outputs cannot be written ({(error.strerror or str(error)).lower()})",
+                file=self.folder,
+                remedy="make room there, or choose another folder with -o",
+            ) from error
+        if isinstance(error, AvfrontError) and error.file and hidden and Path(error.file).is_relative_to(hidden):
+            # The user knows the folder, and not where in it the files were until now.
+            place = self.folder / Path(error.file).relative_to(hidden)
+            raise AvfrontError(error.what, remedy=error.remedy, file=place, usage=error.usage) from error
 
     def check(self) -> None:
         """Raise AvfrontError if the folder is a file, or an output is in the way of something."""

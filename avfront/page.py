@@ -12,10 +12,11 @@ import numpy as np
 
 from avfront import audio, pictures
 from avfront.errors import AvfrontError
-from avfront.job import PICTURE, REPORT
+from avfront.job import MAP, MIXTURE, PICTURE, REPORT
 
 LONGEST_SECONDS = 300.0  # of a recording that go into the page
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_REMEDY = "give the folder that avfront separate wrote with -o"
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem }
@@ -25,7 +26,7 @@ img { max-width: 100% } audio { width: 22rem; max-width: 60vw } .note { color: #
 
 
 def write(folder: Path, path: Path, *, force: bool = False) -> Path:
-    """Write the page of what :func:`avfront.separation.separate` has left in a folder.
+    """Write the page of what a separation, by examples or by motion, has left in a folder.
 
     Sounds are embedded as MP3, pictures as PNG: the page needs no other file and no network.
 
@@ -46,7 +47,10 @@ def write(folder: Path, path: Path, *, force: bool = False) -> Path:
     content = _read(folder)
     if path.exists() and not force:
         raise AvfrontError("the page is already there", file=path, remedy="add --force to replace it")
-    page = build(content, folder)
+    try:
+        page = build(content, folder)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # written by something else, or by hand
+        raise AvfrontError("this is no report of a separation", file=folder / REPORT, remedy=_REMEDY) from error
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_text(page, encoding="utf-8")
@@ -63,15 +67,20 @@ def build(content: dict[str, Any], folder: Path) -> str:
     """The page of a report whose files lie in a folder."""
     facts = content["mixture"]
     title = html.escape(Path(facts["path"]).name)
+    channels = "1 channel" if facts["channels"] == 1 else f"{facts['channels']} channels"
     about = (
-        f"{facts['seconds']:.1f} s, {facts['channels']} channels, {facts['rate'] / 1000:g} kHz; {content['method']},"
+        f"{facts['seconds']:.1f} s, {channels}, {facts['rate'] / 1000:g} kHz; {content['method']},"
         f" {content['timings']['total']:.1f} s of work"
     )
     files = {source["name"]: folder / source["file"] for source in content["sources"]}
-    mixture = Path(facts["path"])
+    by_motion = "motion" in content
+    mixture = folder / MIXTURE if by_motion else Path(facts["path"])
     listed = ({"mixture": mixture} if mixture.exists() else {}) | files
     parts = [f"<h1>{title}</h1><p>{html.escape(about)}</p>", _sounds(content, listed)]
     parts.append(_figure("Before and after", _spectrograms(folder, listed), "Spectrograms on one scale."))
+    if by_motion and (folder / MAP).exists():
+        said = "Which motion makes which sound, over the first frame; overlay.mp4 shows it in motion."
+        parts.append(_figure("Where the sounds come from", _uri("image/png", (folder / MAP).read_bytes()), said))
     spectra = {s["name"]: s["spatial_spectrum"] for s in content["sources"] if s.get("spatial_spectrum")}
     if spectra:
         said = "Share of each spatial covariance in each direction of the array's plane; 1 is a plane wave from there."
@@ -80,7 +89,7 @@ def build(content: dict[str, Any], folder: Path) -> str:
     if used:
         said = "Which examples were used when: activations of their spectral patterns."
         parts.append(_figure("Examples", _activity(used, facts["seconds"]), said))
-    if any(content["objective"]["history"]):
+    if not by_motion and any(content["objective"]["history"]):
         said = "One line per segment." if len(content["segments"]) > 1 else ""
         parts.append(_figure("Convergence", _convergence(content["objective"]), said))
     if content["warnings"]:
@@ -96,17 +105,14 @@ def build(content: dict[str, Any], folder: Path) -> str:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    remedy = "give the folder that avfront separate wrote with -o"
     path = folder / REPORT
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         files = [folder / source["file"] for source in content["sources"]]
-        for key in ("mixture", "method", "timings", "objective", "segments", "settings", "warnings"):
-            content[key]
     except OSError as error:
-        raise AvfrontError(f"there is no {REPORT}", file=folder, remedy=remedy) from error
+        raise AvfrontError(f"there is no {REPORT}", file=folder, remedy=_REMEDY) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise AvfrontError("this is no report of a separation", file=path, remedy=remedy) from error
+        raise AvfrontError("this is no report of a separation", file=path, remedy=_REMEDY) from error
     for file in files:
         if not file.exists():
             raise AvfrontError("a sound of the report is missing", file=file, remedy="separate the recording again")
@@ -131,8 +137,11 @@ def _sounds(content: dict[str, Any], files: dict[str, Path]) -> str:
         ]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     cut = content["mixture"]["seconds"] > LONGEST_SECONDS
-    note = f'<p class="note">The first {LONGEST_SECONDS:.0f} seconds of each.</p>' if cut else ""
-    return f"<h2>Sounds</h2><table>{''.join(rows)}</table>{note}"
+    notes = [f"The first {LONGEST_SECONDS:.0f} seconds of each."] if cut else []
+    if "mixture" not in files:
+        notes.append(f"The mixture was {content['mixture']['path']}, which is not there from here.")
+    said = "".join(f'<p class="note">{html.escape(note)}</p>' for note in notes)
+    return f"<h2>Sounds</h2><table>{''.join(rows)}</table>{said}"
 
 
 def _mp3(path: Path) -> str:

@@ -14,7 +14,8 @@ from avfront.errors import AvfrontError
 # noises are alike.
 NOISE = "noise"
 BACKGROUND = "background"
-_RESERVED = (BACKGROUND, "mixture")
+# The last five are the names of a job's other files, see avfront.job.Outcome.
+_RESERVED = (BACKGROUND, "mixture", "picture", "map", "video", "model", "report")
 # Names become file names on any system: letters, digits, and . _ - inside.
 _NAME = re.compile(r"^[^\W_](?:[\w.-]{0,62}[\w-])?$")
 _DEVICE = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)

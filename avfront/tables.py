@@ -34,11 +34,11 @@ def files(outcome: "Outcome") -> Group:
             source["name"],
             "silent" if level is None else f"{level:+.1f} dB",
             "" if source["snr_db"] is None else f"{source['snr_db']:+.1f} dB",
-            _shown(outcome.files[source["name"]]),
+            Text(_shown(outcome.files[source["name"]])),
         )
     for name in ("picture", "map", "video", "model", "report"):
         if name in outcome.files:
-            table.add_row("", "", "", _shown(outcome.files[name]))
+            table.add_row("", "", "", Text(_shown(outcome.files[name])))
     return Group(Text(title, style="bold"), table)
 
 

@@ -7,7 +7,7 @@ import typer
 
 app = typer.Typer(
     name="avfront",
-    help="Separate recordings into their sources, by examples of what the sources sound like.",
+    help="Separate recordings and videos into their sources: by examples, by what moves, by classes of sound.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,7 +36,8 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
+        bool,
+        typer.Option("--version", metavar="", help="Print the version and leave.", callback=_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Separate recordings into their sources, by examples of what the sources sound like."""
+    """Separate recordings and videos into their sources: by examples, by what moves, by classes of sound."""

@@ -1,5 +1,6 @@
 """The part of `avfront separate` that is given motion in place of examples."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,9 @@ def motion_job(
         refuse({"--boxes": options["--boxes"], "--objects": options["--objects"]}, "a job with --mocap")
     else:
         refuse({"--mocap-rate": options["--mocap-rate"]}, "a job without --mocap")
+    delay = options["--delay"]
+    if delay is not None and not math.isfinite(delay):
+        raise AvfrontError(f"--delay {delay} is not finite", remedy="give seconds", usage=True)
     if options["--boxes"]:
         refuse({"--objects": options["--objects"]}, "a job with --boxes")
     tables = files_by_name(mocap or [], "--mocap")
@@ -61,5 +65,5 @@ def motion_job(
             iterations,
             options["--restarts"] or ByMotion.restarts,
         ),
-        delay=options["--delay"],
+        delay=delay,
     )

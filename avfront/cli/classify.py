@@ -12,7 +12,7 @@ from avfront.cli.running import failing_well, work
 
 @app.command(epilog="`avfront classify clip.mp4 --system system/`")
 def classify(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Videos.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Videos.")],
     system: Annotated[
         list[Path],
         typer.Option(metavar="FOLDER", help="What avfront train has written; of several, the scores are added."),

@@ -1,5 +1,6 @@
 """`avfront demo`: a recording or a film to try things on."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -25,9 +26,10 @@ def demo(
         typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the recording and its sources."),
     ] = Path("avfront-demo"),
     motion: Annotated[
-        bool, typer.Option("--motion", help="A film of two string players, separated by what is seen to move.")
+        bool,
+        typer.Option("--motion", metavar="", help="A film of two string players, separated by what is seen to move."),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed: other noise in another room.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Another seed: other noise in another room.")] = 0,
     force: Force = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -41,16 +43,11 @@ def demo(
         from avfront.demos import motion as film
         from avfront.demos import stereo
 
-        run_demo = film.run_demo if motion else stereo.run_demo
+        chosen = film if motion else stereo
         outcome = work(
-            lambda progress: run_demo(output, seed=seed, force=force, progress=progress),
+            lambda progress: chosen.run_demo(output, seed=seed, force=force, progress=progress),
             show=not (quiet or json_),
         )
         tell([outcome], as_json=json_, quiet=quiet, one=True)
         if not (quiet or json_):
-            typer.echo(
-                f"The same from its files: avfront separate {output}/duo.mp4 --motion -o FOLDER"
-                if motion
-                else f"The same from its files: avfront separate {output}/mix.wav --sources"
-                f" speech={output}/examples/speech noise={output}/examples/noise -o FOLDER"
-            )
+            typer.echo(f"The same from its files: {shlex.join(chosen.again(output, outcome.report))}")

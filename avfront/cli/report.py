@@ -21,6 +21,7 @@ def report(
 ) -> None:
     """Make one self-contained HTML page of a finished job: players, spectrograms, directions, examples, convergence."""
     with failing_well(debug):
+        from avfront.job import PAGE
         from avfront.page import write
 
-        typer.echo(str(write(folder, output or folder / "report.html", force=force)))
+        typer.echo(str(write(folder, output or folder / PAGE, force=force)))

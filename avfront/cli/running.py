@@ -31,10 +31,13 @@ _STAGES = {
 
 
 @contextlib.contextmanager
-def failing_well(debug: bool, **needs: str) -> Iterator[None]:
+def failing_well(
+    debug: bool, *, interrupted: str = "what was not finished has left no file", **needs: str
+) -> Iterator[None]:
     """Turn whatever goes wrong into one sentence and an exit status.
 
-    `needs` are modules that the command cannot do without, and the extra that each belongs to.
+    `interrupted` is said of a job that was, and `needs` are modules that the command cannot do without, and the extra
+    that each belongs to.
     """
     _die_like_interrupted()
     try:
@@ -47,7 +50,7 @@ def failing_well(debug: bool, **needs: str) -> Iterator[None]:
     except KeyboardInterrupt:
         if debug:
             raise
-        typer.echo("avfront: interrupted; no output was written.", err=True)
+        typer.echo(f"avfront: interrupted; {interrupted}.", err=True)
         raise typer.Exit(130) from None
     except AvfrontError as error:
         if debug:
@@ -57,7 +60,7 @@ def failing_well(debug: bool, **needs: str) -> Iterator[None]:
     except MemoryError:
         if debug:
             raise
-        typer.echo("avfront: the memory is used up; give a smaller --segment, or fewer examples.", err=True)
+        typer.echo("avfront: the memory is used up; give shorter --blocks, or fewer examples.", err=True)
         raise typer.Exit(1) from None
     except typer.Exit:
         raise

@@ -1,6 +1,8 @@
 """`avfront separate`: options in, a job, a table or JSON out. What a job does is :mod:`avfront.separation`'s."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import typer
 
@@ -71,8 +73,8 @@ def separate(
     quiet: Quiet = False,
     debug: Debug = False,
     device: Device = "auto",
-    segment: given.Segment = 60.0,
-    example_seconds: given.ExampleSeconds = 60.0,
+    segment: given.Segment = None,
+    example_seconds: given.ExampleSeconds = None,
     memory: given.Memory = None,
 ) -> None:
     """Separate recordings into their sources.
@@ -109,6 +111,8 @@ def separate(
                 "--beam": beam,
                 "--save-model": save_model or None,
                 "--load-model": load_model,
+                "--blocks": segment,
+                "--examples": example_seconds,
             }
             refuse(by_example, "separation by motion")
             if len(mix) > 1:
@@ -131,6 +135,7 @@ def separate(
             tell([outcome], as_json=json_, quiet=quiet, one=True)
             return
         refuse(by_motion, "separation by examples")
+        _refuse_words(mix)
         job = Job(
             mixture=mix[0],
             sources=parse(sources or []),
@@ -159,8 +164,8 @@ def separate(
             device=device,
             force=force,
             picture=picture,
-            segment_seconds=segment,
-            example_seconds=example_seconds,
+            segment_seconds=Job.segment_seconds if segment is None else segment,
+            example_seconds=Job.example_seconds if example_seconds is None else example_seconds,
             memory_gb=memory,
         )
         outcomes, errors = work(lambda progress: run_jobs(job, mix, progress), show=not (quiet or json_))
@@ -169,3 +174,23 @@ def separate(
             typer.echo(f"avfront: {error}", err=True)
         if errors:
             raise typer.Exit(1)
+
+
+def _refuse_words(mix: Sequence[Path]) -> None:
+    """Raise for what was surely not meant as a recording that is separated by examples."""
+    from avfront.listings import MEDIA
+
+    for path in mix:
+        if "=" in str(path) and not path.exists():
+            raise AvfrontError(
+                f"'{path}' stands where a recording is expected",
+                remedy="write commas between the files of a source, as in speech=a.flac,b.flac",
+                usage=True,
+            )
+        if path.suffix.casefold() in MEDIA:
+            raise AvfrontError(
+                "this is a video",
+                file=path,
+                remedy="add --motion to separate it by what is seen to move, or save its sound as wav",
+                usage=True,
+            )

@@ -63,7 +63,10 @@ def train(
         Path | None, typer.Option(metavar="FILE", help="Begin from these instead of chance.", rich_help_panel=_SYSTEM)
     ] = None,
     finetune: Annotated[
-        bool, typer.Option("--finetune", help="Train the base networks with the heads, too.", rich_help_panel=_LEARNING)
+        bool,
+        typer.Option(
+            "--finetune", metavar="", help="Train the base networks with the heads, too.", rich_help_panel=_LEARNING
+        ),
     ] = False,
     steps: Annotated[int, typer.Option(min=1, help="Updates of the heads, at most.", rich_help_panel=_LEARNING)] = 2000,
     base_steps: Annotated[
@@ -95,7 +98,7 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Learn to tell, place and separate classes from videos of which only the classes are known."""
-    with failing_well(debug, torch="mil"):
+    with failing_well(debug, interrupted="start it again to go on from there", torch="mil"):
         from avfront.mil.job import BASE, TrainingJob
         from avfront.mil.job import train as run
         from avfront.mil.network import Variant

@@ -33,7 +33,7 @@ def spread(args: Sequence[str], options: Mapping[str, str]) -> list[str]:
     for at, word in enumerate(args):
         if word == "--":
             return result + list(args[at:])
-        if word.startswith("-"):
+        if word.startswith("-") and not word[1:2].isdigit():  # a box may begin left of the picture
             name = word.partition("=")[0]
             current = name if name in options else None
             result.append(word)

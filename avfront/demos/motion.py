@@ -3,8 +3,9 @@
 The notes are composed, the strings synthetic, and the bows in the picture play those notes (:mod:`avfront.synth`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +52,13 @@ def run_demo(output: Path, *, seed: int, force: bool, progress: Progress) -> Out
         except BaseException:
             made.withdraw()
             raise
+
+
+def again(output: Path, report: Mapping[str, Any]) -> list[str]:
+    """The call of `avfront separate` that makes the same of the film, but for the scores."""
+    boxes = [",".join(f"{side:g}" for side in source["box"]) for source in report["sources"]]
+    words = ["avfront", "separate", str(output / FILM), "--motion", "--boxes", *boxes]
+    return [*words, "--seed", str(report["settings"]["seed"]), "-o", "FOLDER"]
 
 
 def film(path: Path, references: Sequence[Path], *, seed: int, progress: Progress) -> list[Box]:

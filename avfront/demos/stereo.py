@@ -7,8 +7,10 @@ numbers than the noise. The voices are this package's own (``sounds/README.md``)
 
 import importlib.util
 import io
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +88,13 @@ def run_demo(output: Path, *, seed: int, force: bool, progress: Progress) -> Out
         except BaseException:
             recording.withdraw()
             raise
+
+
+def again(output: Path, report: Mapping[str, Any]) -> list[str]:
+    """The call of `avfront separate` that makes the same of the recording, but for the scores."""
+    sources = [f"{name}={output / 'examples' / name}" for name in ("speech", "noise")]
+    words = ["avfront", "separate", str(output / "mix.wav"), "--mic-distance", f"{SPACING_M:g}", "--sources", *sources]
+    return [*words, "--seed", str(report["settings"]["seed"]), "-o", "FOLDER"]
 
 
 def record(seed: int, progress: Progress = lambda stage, share: None) -> npt.NDArray[np.float32]:

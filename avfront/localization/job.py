@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from avfront import media, report
+from avfront.errors import AvfrontError
 from avfront.job import REPORT, Outcome, Progress, Stages
 from avfront.localization import drawing
 from avfront.localization.places import Localized, localize
@@ -54,6 +55,8 @@ def run(job: LocalizationJob, progress: Progress = lambda stage, share: None) ->
     AvfrontError
         For anything that the user can put right; the message says how.
     """
+    if not np.isfinite(job.threshold):
+        raise AvfrontError(f"--threshold {job.threshold} is not finite", remedy="give a number", usage=True)
     stages = Stages(progress)
     with Outputs(job.output, [OVERLAY, MAP, REPORT], force=job.force, inputs=[job.video]) as outputs:
         with stages("examine"):

@@ -19,7 +19,7 @@ class VideoInfo:
     height: int
     rate: float  # frames per second, on average
     start: float  # s, of the first frame
-    seconds: float | None  # None where the container does not tell
+    seconds: float | None  # None where the container does not tell it of this stream
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class MediaInfo:
     format: str
     video: VideoInfo | None
     sound: SoundInfo | None
+    seconds: float | None = None  # up to the end of its last stream; None where the container does not tell
 
     @property
     def offset(self) -> float:
@@ -68,14 +69,14 @@ def probe(path: Path) -> MediaInfo:
                 )
             height, width = upright(np.empty((first.height, first.width), np.uint8), first).shape
             rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-            video = VideoInfo(width, height, float(rate), float(first.time or 0.0), _seconds(container, stream))
+            video = VideoInfo(width, height, float(rate), float(first.time or 0.0), _seconds(stream))
         if container.streams.audio:
             stream = container.streams.audio[0]
             start = float(stream.start_time * stream.time_base) if stream.start_time is not None else 0.0
-            sound = SoundInfo(stream.rate, stream.channels, start, _seconds(container, stream))
+            sound = SoundInfo(stream.rate, stream.channels, start, _seconds(stream))
         if video is None and sound is None:
             raise AvfrontError("the file has neither pictures nor sound", file=path, remedy="give a video")
-        return MediaInfo(path, container.format.name, video, sound)
+        return MediaInfo(path, container.format.name, video, sound, _end(container))
 
 
 def needs(info: MediaInfo) -> tuple[VideoInfo, SoundInfo]:
@@ -88,16 +89,18 @@ def needs(info: MediaInfo) -> tuple[VideoInfo, SoundInfo]:
     """
     if info.video is None:
         raise AvfrontError(
-            "the file has sound but no pictures", file=info.path, remedy="give a video, or motion tables with --mocap"
+            "the file has sound but no pictures", file=info.path, remedy="give the file that holds its pictures too"
         )
     if info.sound is None:
         raise AvfrontError("the video has no sound", file=info.path, remedy="give the file that holds its sound too")
     return info.video, info.sound
 
 
-def _seconds(container: Any, stream: Any) -> float | None:
-    if stream.duration is not None:
-        return float(stream.duration * stream.time_base)
-    # Of the whole file: not exact for one of its streams, and an estimate from the bit rate in raw streams.
-    whole = container.duration
-    return None if whole is None or container.format.name in {"mpeg", "mpegts", "mp3"} else float(whole) / 1e6
+def _seconds(stream: Any) -> float | None:
+    return None if stream.duration is None else float(stream.duration * stream.time_base)
+
+
+def _end(container: Any) -> float | None:
+    # In raw streams an estimate from the bit rate.
+    unknown = container.duration is None or container.format.name in {"mpeg", "mpegts", "mp3"}
+    return None if unknown else float(container.duration) / 1e6

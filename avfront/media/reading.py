@@ -1,5 +1,6 @@
 """Pictures and sound out of a file, in order, with bounded memory."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from avfront.errors import AvfrontError
 from avfront.extras import extra
-from avfront.media.info import MediaInfo
+from avfront.media.info import MediaInfo, SoundInfo, VideoInfo
 from avfront.media.streams import decoded, opened, pictures, upright
 from avfront.media.types import Frame, Samples
 
@@ -52,7 +53,7 @@ def frames(info: MediaInfo, *, largest: int | None = None, grey: bool = False) -
             size = [max(2, round(side * scale)) for side in (raw.width, raw.height)]
             image = raw.to_ndarray(format="gray" if grey else "bgr24", width=size[0], height=size[1])
             yield Frame(time, np.ascontiguousarray(upright(image, raw)))
-    _check_length(info.path, last + step - info.video.start, info.video.seconds)
+    _check_length(info, info.video, last + step - info.video.start)
 
 
 def sound(info: MediaInfo) -> Iterator[Samples]:
@@ -90,7 +91,7 @@ def sound(info: MediaInfo) -> Iterator[Samples]:
                 samples = part.to_ndarray()
                 done += samples.shape[1]
                 yield samples
-    _check_length(info.path, done / rate, info.sound.seconds)
+    _check_length(info, info.sound, done / rate)
 
 
 def read_sound(info: MediaInfo) -> Samples:
@@ -101,10 +102,30 @@ def read_sound(info: MediaInfo) -> Samples:
     return np.concatenate(parts, axis=1)
 
 
-def _check_length(path: Path, found: float, promised: float | None) -> None:
-    if promised is not None and found < _COMPLETE * promised and promised - found > 0.5:
+def _check_length(info: MediaInfo, stream: VideoInfo | SoundInfo, found: float) -> None:
+    """Raise if a stream, of which so many seconds were found, was cut off."""
+    promised = stream.seconds
+    if promised is None and _falls_short(stream.start + found, info.seconds):
+        # Only the file's own length is known: this stream may be the shorter one, and nothing is missing.
+        found, promised = _reach(info.path), info.seconds
+    if _falls_short(found, promised):
         raise AvfrontError(
             f"the file is cut off: only {found:.1f} of the {promised:.1f} s that its header promises are there",
-            file=path,
+            file=info.path,
             remedy="copy it again, or re-save the part that is there",
         )
+
+
+def _falls_short(found: float, promised: float | None) -> bool:
+    return promised is not None and found < _COMPLETE * promised and promised - found > 0.5
+
+
+def _reach(path: Path) -> float:
+    """Seconds at which the last packet of a file ends, of whatever stream."""
+    av = extra("av")
+    end = 0.0
+    with opened(path) as container, contextlib.suppress(av.FFmpegError):  # it ends in the middle of a packet
+        for packet in container.demux():
+            if packet.pts is not None:
+                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    return end

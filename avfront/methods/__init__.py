@@ -1,5 +1,6 @@
 """Ways to separate a recording, by name. A new one is a new file here, and a line in :data:`METHODS`."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -20,7 +21,7 @@ def make(name: str, options: Mapping[str, Any]) -> Method:
     Raises
     ------
     AvfrontError
-        (usage) If there is no such method, or it has no such option.
+        (usage) If there is no such method, it has no such option, or its value is not finite.
 
     >>> make("spatial", {"iterations": 20, "background": None}).iterations
     20
@@ -40,4 +41,6 @@ def make(name: str, options: Mapping[str, Any]) -> Method:
                 remedy="leave it out, or choose another method",
                 usage=True,
             )
+        if isinstance(given[key], float) and not math.isfinite(given[key]):
+            raise AvfrontError(f"--{key} {given[key]} is not finite", remedy="give a number", usage=True)
     return replace(METHODS[name].preset(given.get("variance_model")), **given)

@@ -74,7 +74,9 @@ def device(name: str) -> torch.device:
         raise AvfrontError(f"device='{name}' is not known", remedy="choose auto, cpu or cuda", usage=True)
     if name == "cpu" or not torch.cuda.is_available():
         if name == "cuda":
-            raise AvfrontError("torch finds no GPU", remedy="leave --device out, or install torch with CUDA")
+            raise AvfrontError(
+                "torch finds no GPU", remedy="leave --device out, or install torch with CUDA", usage=True
+            )
         return torch.device("cpu")
     chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(chosen)

@@ -166,8 +166,12 @@ class System(Classifier):
             whole = _whole(network, audio, visual)
             whole.load_state_dict(load_file(paths[1]))
             thresholds = np.array(about["thresholds"], np.float32)
-            if thresholds.shape != (len(classes),):
+            if thresholds.shape != (len(classes),) or not np.isfinite(thresholds).all():
                 raise ValueError("one threshold for each class")
+        except AvfrontError as error:
+            if not error.usage:
+                raise
+            raise AvfrontError("the trained system is damaged", file=folder, remedy=remedy) from error  # by hand
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise AvfrontError("the trained system is damaged", file=folder, remedy=remedy) from error
         whole.to(device).eval()

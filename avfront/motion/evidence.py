@@ -174,6 +174,8 @@ def look(
                 file=info.path,
                 remedy="give x,y,width,height from the upper left corner",
             )
+    if len(set(boxes)) < len(boxes):
+        raise AvfrontError("the same box is given twice", file=info.path, remedy="give one box for each object")
     places = [box.scaled(scale) for box in boxes] or regions.find(tracks, objects)
     still = AvfrontError("nothing moves in the video", file=info.path, remedy="name the objects with --boxes")
     if not places or len(tracks) == 0:
@@ -197,6 +199,8 @@ def look(
             )
     if not lively:
         raise still
+    if objects is not None and len(lively) < objects:
+        notes.append(f"{objects} objects were asked for, and {len(lively)} were found; name them with --boxes.")
     # Regions whose motion makes no cluster are no objects.
     number = np.full(len(places), -1)
     number[lively] = np.arange(len(lively))

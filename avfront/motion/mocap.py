@@ -18,7 +18,7 @@ from avfront.motion.timing import onto_frames
 Array = npt.NDArray[np.float64]
 
 BINS = 4  # of the bow's inclination: about one per string
-_RATE_WORDS = re.compile(r"^\W*(?:frequency|data_?rate|rate|frame_?rate|fps)\W+([\d.]+)", re.IGNORECASE)
+_RATE_WORDS = re.compile(r"^\W*(?:frequency|data_?rate|rate|frame_?rate|fps)\W+(\d+(?:\.\d+)?)", re.IGNORECASE)
 _TIME, _FRAME = re.compile(r"^\W*time", re.IGNORECASE), re.compile(r"^\W*frame", re.IGNORECASE)
 _ANGLE, _VELOCITY = re.compile("inclin|tilt|angle", re.IGNORECASE), re.compile("veloc|speed", re.IGNORECASE)
 
@@ -175,6 +175,6 @@ def _is_data(line: str) -> bool:
 
 def _number(cell: str) -> float:
     try:
-        return float(cell)
+        return float(cell.replace(",", "."))  # a cell with a comma in it is a number where commas are decimal
     except ValueError:
         return float("nan")

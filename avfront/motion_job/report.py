@@ -1,55 +1,21 @@
 """What a motion job tells of itself: its report, as plain values."""
 
 import platform
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from avfront import report
-from avfront.motion.evidence import Captured, Seen
-from avfront.motion.matching import Heard
-from avfront.motion.motions import Motions
-from avfront.motion_job.sound import Sound
-
-if TYPE_CHECKING:
-    from avfront.motion_job.separating import MotionJob
-
-Array = npt.NDArray[Any]
+from avfront.motion.evidence import Seen
+from avfront.motion_job.job import Done
 
 
-def describe(
-    job: "MotionJob",
-    evidence: Captured | Seen,
-    sound: Sound,
-    sounds: Mapping[str, Array],
-    motions: Motions,
-    heard: Heard,
-    delay: float,
-) -> dict[str, Any]:
-    """Plain values: levels in dB, times in s, rates in Hz, boxes and speeds in pixels of the video.
-
-    Parameters
-    ----------
-    job : MotionJob
-        That was done.
-    evidence : Captured or Seen
-        What moves.
-    sound : Sound
-        The mixture.
-    sounds : mapping of name to array (I, T)
-        Of the objects.
-    motions : Motions
-        On the frames of the sound.
-    heard : Heard
-        What each component belongs to.
-    delay : float
-        Seconds by which the picture is late.
-    """
+def describe(done: Done) -> dict[str, Any]:
+    """Plain values: levels in dB, times in s, rates in Hz, boxes and speeds in pixels of the video."""
     import nmfcore
 
+    job, evidence, sound, sounds, heard = done.job, done.evidence, done.sound, done.sounds, done.heard
     names, labels = evidence.names, np.asarray(heard.factors.labels)
     power = {name: float(np.square(samples, dtype=np.float64).sum()) for name, samples in sounds.items()}
     whole = float(np.square(sound.samples, dtype=np.float64).sum())
@@ -64,8 +30,8 @@ def describe(
         }
         for j, name in enumerate(names)
     ]
-    clusters: list[dict[str, Any]] = [{"object": names[int(j)]} for j in motions.sources]
-    motion: dict[str, Any] = {"from": "tables", "delay_seconds": round(delay, 4)}
+    clusters: list[dict[str, Any]] = [{"object": names[int(j)]} for j in done.motions.sources]
+    motion: dict[str, Any] = {"from": "tables", "delay_seconds": round(done.delay, 4)}
     motion["delay_from"] = "estimated" if job.delay is None else "given"
     if isinstance(evidence, Seen):
         motion |= {"stands_out": evidence.stands_out}

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avfront import audio, media
-from avfront.audio import Samples
+from avfront.audio import AudioInfo, Samples
 from avfront.errors import AvfrontError
 from avfront.media import MediaInfo
 from avfront.methods.base import frame_length
@@ -90,7 +90,7 @@ def read(path: Path, info: MediaInfo | None, *, seen: bool) -> Sound:
     return Sound(samples, rate, start, frame)
 
 
-def score(references: Mapping[str, Path], sound: Sound, sounds: Mapping[str, Array]) -> dict[str, Any]:
+def score(references: Mapping[str, AudioInfo], sound: Sound, sounds: Mapping[str, Array]) -> dict[str, Any]:
     """Scores of the separated sounds (I, T), by name, against the true ones in the files of those names.
 
     Raises
@@ -103,17 +103,16 @@ def score(references: Mapping[str, Path], sound: Sound, sounds: Mapping[str, Arr
     scores.check()
     true = {}
     length = sound.samples.shape[1]
-    for name, path in references.items():
+    for name, header in references.items():
         if name not in sounds:
             raise AvfrontError(
                 f"--reference {name} is no object of this job", remedy=f"they are {', '.join(sounds)}", usage=True
             )
-        header = audio.probe(path)
         image = audio.resample(audio.read(header), header.rate, sound.rate)[:, :length]
         if len(image) not in (1, len(sound.samples)):
             raise AvfrontError(
                 f"the reference has {len(image)} channels and the mixture {len(sound.samples)}",
-                file=path,
+                file=header.path,
                 remedy="give one with as many",
             )
         image = np.pad(image, ((0, 0), (0, length - image.shape[1])))

@@ -59,4 +59,8 @@ def run(
             if error.usage:
                 raise
             errors.append(error)
+        except Exception as error:
+            cause = str(error).strip().rstrip(".") or type(error).__name__
+            remedy = "separate it alone with --debug to see where this comes from"
+            errors.append(AvfrontError(cause, file=path, remedy=remedy))
     return outcomes, errors

@@ -1,7 +1,6 @@
 """Examples of the sources: which of the files given can be learned from, and their power spectrograms."""
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,6 +60,7 @@ def load(
 
     examples = Examples(source.name)
     first: AvfrontError | None = None
+    low: dict[int, list[Path]] = {}  # examples by rate, of those below the mixture's
     for path in source.files:
         try:
             info = audio.probe(path)
@@ -87,7 +87,11 @@ def load(
             "seconds_used": round(min(info.duration, seconds), 3),
         }
         examples.used.append(used)
-        notes.extend(_remarks(path, info, source.name, rate, mixture))
+        if path.resolve() == mixture.resolve():
+            notes.append(f"{path}: the mixture itself is an example of '{source.name}', which then explains all of it.")
+        if info.rate < rate:
+            low.setdefault(info.rate, []).append(path)
+    notes.extend(_says_nothing(paths, at, source.name, rate) for at, paths in low.items())
     if first is not None and not examples.used:
         count = len(source.files)
         raise AvfrontError(
@@ -117,11 +121,12 @@ def _usable(samples: audio.Samples, info: audio.AudioInfo) -> audio.Samples:
     return samples / np.float32(peak)
 
 
-def _remarks(path: Path, info: audio.AudioInfo, name: str, rate: int, mixture: Path) -> Iterator[str]:
-    if path.resolve() == mixture.resolve():
-        yield f"{path}: the mixture itself is an example of '{name}', which then explains all of it."
-    if info.rate < rate:
-        yield (
-            f"{path}: this example of '{name}' is at {info.rate} Hz and the mixture at {rate} Hz, so it"
-            f" says nothing about sound above {info.rate / 2000:g} kHz."
-        )
+def _says_nothing(paths: list[Path], at: int, name: str, rate: int) -> str:
+    several = len(paths) > 1
+    whose = (
+        f" and {len(paths) - 1} more: these examples of '{name}' are" if several else f": this example of '{name}' is"
+    )
+    return (
+        f"{paths[0]}{whose} at {at} Hz and the mixture at {rate} Hz, so {'they say' if several else 'it says'} nothing"
+        f" about sound above {at / 2000:g} kHz."
+    )

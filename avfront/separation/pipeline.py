@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from avfront import audio, report
-from avfront.job import PICTURE, REPORT, Outcome, Progress, Stages
+from avfront.job import PAGE, PICTURE, REPORT, Outcome, Progress, Stages
 from avfront.methods import make
 from avfront.outputs import Outputs
 from avfront.separation import planning, segments
@@ -65,7 +65,7 @@ def separate(job: Job, progress: Progress = lambda stage, share: None, learned: 
         names = [f"{name}.wav" for name in plan.names]
         outputs = Outputs(
             job.output,
-            [*names, *([PICTURE] if job.picture else []), *([MODEL] if job.save_model else []), REPORT],
+            [*names, PICTURE, *([MODEL] if job.save_model else []), REPORT, PAGE],
             force=job.force,
             inputs=plan.inputs(),
         )

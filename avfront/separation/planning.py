@@ -1,5 +1,6 @@
 """Before the work: does everything that a job names exist, fit together, and fit into memory?"""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from avfront import audio, geometry, memory
 from avfront.audio import AudioInfo
 from avfront.errors import AvfrontError
+from avfront.job import check_device
 from avfront.methods import Method, make
 from avfront.separation import examples, segments
 from avfront.separation.job import Job, Plan
@@ -19,13 +21,14 @@ from avfront.sources import BACKGROUND, Source, find
 DEFAULT_BACKGROUND = 10
 OVERLAP_SECONDS = 1.0
 SHORTEST_SEGMENT_SECONDS = 5.0
+LEAST_RATE = 1000  # Hz: directions are told from 200 Hz on
 
 
 def prepare(job: Job, notes: list[str]) -> Plan:
     """Check all that can be checked without reading samples."""
     info = audio.probe(job.mixture)
     sources = tuple(find(source) for source in job.sources)
-    _check_device(job.device)
+    check_device(job.device)
     _check_seconds(job)
 
     options = dict(job.options)
@@ -48,12 +51,20 @@ def prepare(job: Job, notes: list[str]) -> Plan:
 
     name = job.method or ("spatial" if info.channels > 1 else "gssm")
     make(name, options)
+    if name == "spatial" and info.rate < LEAST_RATE:
+        raise AvfrontError(
+            f"the recording has {info.rate} samples per second, too few to tell directions by",
+            file=info.path,
+            remedy="use --method gssm",
+        )
     if name != "spatial" and (job.save_model or job.load_model is not None):
         raise AvfrontError(
             f"the method {name} has no model to keep",
             remedy="leave out --save-model and --load-model, or use --method spatial",
             usage=True,
         )
+    if job.load_model is not None and not job.load_model.is_file():
+        raise AvfrontError("there is no such file", file=job.load_model, remedy="check the path given to --load-model")
     if options.get("beam") and job.references:
         raise AvfrontError(
             "beams have one channel, and the references have those of the mixture",
@@ -92,7 +103,7 @@ def spans(plan: Plan, method: Method, frame: int, frames: int) -> list[tuple[int
             raise AvfrontError(
                 f"taken as a whole, {frames / info.rate:.0f} s of {info.channels} channels need {needed(frames)}",
                 file=info.path,
-                remedy="leave out --segment 0, so that it is separated in segments",
+                remedy="leave out --blocks 0, so that it is separated in blocks",
             )
         return [(0, frames)]
     wanted = round(job.segment_seconds * info.rate)
@@ -129,27 +140,18 @@ def _microphones(job: Job, info: AudioInfo, options: Mapping[str, Any]) -> tuple
     return None, "not given"
 
 
-def _check_device(device: str) -> None:
-    from nmfcore import backends
-
-    try:
-        backends.get("auto", device)
-    except ValueError as error:
-        raise AvfrontError(
-            str(error).rstrip("."), remedy="see python -m nmfcore for what is here", usage=True
-        ) from error
-
-
 def _check_seconds(job: Job) -> None:
-    if not (job.segment_seconds == 0 or job.segment_seconds >= 1):
+    if not (job.segment_seconds == 0 or 1 <= job.segment_seconds < math.inf):
         raise AvfrontError(
-            f"--segment {job.segment_seconds:g} is too short",
-            remedy="give at least 1 second, or 0",
+            f"--blocks {job.segment_seconds:g} is no length of a block",
+            remedy="give at least 1 second, or 0 for the recording as a whole",
             usage=True,
         )
-    if not job.example_seconds >= 0.1:
+    if not 0.1 <= job.example_seconds < math.inf:
         raise AvfrontError(
-            f"--examples {job.example_seconds:g} is too short", remedy="give at least 0.1 seconds", usage=True
+            f"--examples {job.example_seconds:g} is no length of an example",
+            remedy="give at least 0.1 seconds",
+            usage=True,
         )
 
 

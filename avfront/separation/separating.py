@@ -128,8 +128,6 @@ def _earlier(plan: Plan, channels: int, frame: int) -> Separated | None:
 
     try:
         model, notes = spatial.load(path)
-    except FileNotFoundError as error:
-        raise AvfrontError("there is no such file", file=path, remedy="check the path given to --load-model") from error
     except ValueError as error:
         raise AvfrontError(
             "this is no model of avfront's", file=path, remedy="give a file that --save-model wrote"
@@ -140,7 +138,7 @@ def _earlier(plan: Plan, channels: int, frame: int) -> Separated | None:
             f"the model is of {', '.join(model.sources)} in {model.R.shape[-1]} channels with"
             f" {model.R.shape[1]} bins; this recording has {', '.join(plan.names)}, {channels} and {here[1]}",
             file=path,
-            remedy="use the same sources, method and rate as when it was saved",
+            remedy="use the same sources in the same order, the same method and rate as when it was saved",
         )
     if notes.get("mixture") != str(plan.info.path.resolve()):
         model = model.elsewhere()
@@ -150,9 +148,9 @@ def _earlier(plan: Plan, channels: int, frame: int) -> Separated | None:
 def _check_samples(info: AudioInfo, survey: Survey, notes: list[str]) -> None:
     if survey.frames == 0:
         raise AvfrontError("the file has no samples", file=info.path, remedy="record or export it again")
-    if max(survey.peak) == 0.0:
+    if max(survey.peak) < np.finfo(np.float32).tiny:
         raise AvfrontError(
-            "the recording is silent (all samples are zero)",
+            "the recording is silent (all samples are zero, or next to it)",
             file=info.path,
             remedy="check how it was recorded",
         )

@@ -1,6 +1,7 @@
 """Every kind of bad recording ends in one sentence and an exit status, and leaves no file."""
 
 import json
+import os
 import struct
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,6 +47,12 @@ def test_zero_bytes(refused, tmp_path):
     assert "0 bytes" in refused(tmp_path / "empty.wav")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
+def test_a_pipe(refused, tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert "a pipe or a device" in refused(tmp_path / "pipe.wav")
+
+
 def test_zero_samples(refused, save):
     assert "no samples" in refused(save("nothing.wav", np.zeros((2, 0))))
 
@@ -60,6 +67,11 @@ def test_shorter_than_a_frame(refused, save):
 
 def test_silent(refused, save):
     assert "silent" in refused(save("silent.wav", np.zeros((2, RATE))))
+    assert "silent" in refused(save("next.wav", noise(2, RATE) * 1e-39))
+
+
+def test_too_slow_for_directions(refused, save):
+    assert "--method gssm" in refused(save("earth.wav", noise(2, RATE), rate=100))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -175,6 +187,16 @@ def test_examples_at_other_rates_are_resampled(separate, sounds, save, tmp_path)
     assert "high.flac" not in result.stderr
 
 
+def test_many_examples_at_a_low_rate_are_one_warning(separate, sounds, save, tmp_path):
+    for k in range(3):
+        save(f"low/{k}.wav", noise(1, 8000, k), rate=4000)
+    sources = ["--sources", f"hiss={tmp_path / 'low'}", f"noise={sounds.noise}"]
+    result = separate("-o", tmp_path / "out", sources=sources)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count("above 2 kHz") == 1
+    assert "0.wav and 2 more: these examples of 'hiss' are at 4000 Hz" in result.stderr
+
+
 def test_unusable_examples_are_left_out_and_named(separate, sounds, save, tmp_path):
     folder = tmp_path / "mixed"
     save("mixed/good.wav", noise(1, RATE))
@@ -262,7 +284,7 @@ def test_memory_is_estimated_before_the_work(refused, sounds, save):
     """A long recording is cut into pieces that fit; where none fits, or it may not be cut, it is refused."""
     long = save("long.wav", np.tile(sounds.samples, 80))
     assert "memory" in refused(long, "--memory", 0.05)
-    assert "--segment 0" in refused(long, "--memory", 0.15, "--segment", 0)
+    assert "--blocks 0" in refused(long, "--memory", 0.15, "--segment", 0)
 
 
 def test_an_hour_is_separated_in_pieces(separate, sounds, tmp_path):

@@ -186,6 +186,7 @@ def test_spreading_keeps_every_word_in_order(words):
         (["--sources", "../up=x.wav"], "not fit for a file name"),
         (["--sources", "background=x.wav"], "reserved"),
         (["--sources", "Mixture=x.wav"], "reserved"),
+        (["--sources", "report=x.wav"], "reserved"),
         (["--sources", "a=x.wav", "A=y.wav"], "given twice"),
         (["--sources", "a=SPEECH", "b=NOISE", "--components", "many"], "--components many"),
         (["--sources", "a=SPEECH", "b=NOISE", "--components", "0"], "--components 0"),
@@ -204,13 +205,18 @@ def test_spreading_keeps_every_word_in_order(words):
             ["--sources", "a=SPEECH", "b=NOISE", "--reference", "c=SPEECH/voice3.flac"],
             "'c', which is not a source",
         ),
-        (["--sources", "a=SPEECH", "b=NOISE", "--segment", "0.5"], "--segment 0.5"),
+        (["--sources", "a=SPEECH", "b=NOISE", "--segment", "0.5"], "--blocks 0.5"),
+        (["--sources", "a=SPEECH", "b=NOISE", "--blocks", "inf"], "--blocks inf"),
+        (["--sources", "a=SPEECH", "b=NOISE", "--examples", "inf"], "--examples inf"),
+        (["--sources", "a=SPEECH", "b=NOISE", "--sparsity", "inf"], "--sparsity inf"),
+        (["--sources", "a=SPEECH/voice3.flac", "SPEECH/voice4.flac", "b=NOISE"], "'b=NOISE' stands where"),
         (["--sources", "a=SPEECH", "--background", "0"], "would be given the whole mixture"),
     ],
 )
 def test_wrong_calls_are_told_in_one_sentence(avfront, one_sentence, sounds, tmp_path, words, part):
     words = [word.replace("SPEECH", str(sounds.speech)).replace("NOISE", str(sounds.noise)) for word in words]
     result = avfront("separate", sounds.mix, *words, "-o", tmp_path / "out")
+    part = part.replace("NOISE", str(sounds.noise))
     assert part in one_sentence(result, 2)
     assert not (tmp_path / "out").exists()
 
@@ -229,6 +235,19 @@ def test_calls_that_do_not_parse_end_with_2(avfront, sounds, words):
     result = avfront(*[str(sounds.mix) if word == "MIX" else word for word in words])
     assert result.exit_code == 2
     assert "Traceback" not in result.stderr
+
+
+def test_brackets_in_names_are_no_markup(separate, tmp_path):
+    result = separate("-o", tmp_path / "[red]")
+    assert result.exit_code == 0, result.stderr
+    assert "[red]" in result.stdout
+
+
+def test_no_old_picture_stays_beside_new_sounds(separate, avfront, tmp_path):
+    assert separate("-o", tmp_path, "--picture").exit_code == 0
+    assert avfront("report", tmp_path).exit_code == 0
+    assert separate("-o", tmp_path, "--force", "--seed", 1).exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["noise.wav", "report.json", "speech.wav"]
 
 
 def test_existing_outputs_stay_without_force(separate, one_sentence, tmp_path):

@@ -1,5 +1,6 @@
 """All outputs or none."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,48 @@ def test_only_announced_names(tmp_path):
         outputs.path("x")
     with outputs, pytest.raises(ValueError, match="no output"):
         outputs.path("other")
+
+
+def test_what_an_earlier_job_left_is_no_part_of_this_one(tmp_path):
+    for name in ("x", "maybe", "unrelated"):
+        (tmp_path / name).write_text("old")
+    with Outputs(tmp_path, ["x", "maybe"], force=True) as outputs:
+        outputs.path("x").write_text("new")
+        outputs.commit()
+    assert everything(tmp_path) == ["unrelated", "x"]
+
+
+def test_of_two_jobs_at_once_the_first_to_finish_stays(tmp_path):
+    def fail() -> None:
+        with Outputs(tmp_path, ["x"]) as slow:
+            slow.path("x").write_text("slow")
+            with Outputs(tmp_path, ["x"]) as quick:
+                quick.path("x").write_text("quick")
+                quick.commit()
+            slow.commit()
+
+    with pytest.raises(AvfrontError, match="x is already there"):
+        fail()
+    assert (tmp_path / "x").read_text() == "quick"
+    assert everything(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        AvfrontError("there is no space left on it", file="HIDDEN/x", remedy="make some"),
+    ],
+)
+def test_a_full_disk_is_told_of_the_folder(tmp_path, error):
+    def fail() -> None:
+        with Outputs(tmp_path / "out", ["x"]) as outputs:
+            if isinstance(error, AvfrontError):
+                error.file = str(outputs.path("x"))
+            raise error
+
+    with pytest.raises(AvfrontError, match="no space left") as caught:
+        fail()
+    assert str(caught.value).startswith(str(tmp_path / "out"))
+    assert ".avfront-" not in str(caught.value)
+    assert everything(tmp_path) == []

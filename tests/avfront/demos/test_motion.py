@@ -20,6 +20,10 @@ def test_the_players_are_told_apart(avfront, tmp_path):
         before, after = report["scores"][player]["mixture"], report["scores"][player]["separated"]
         assert abs(before["SDR"]) < 0.5, "both are equally loud"
         assert after["SDR"] > before["SDR"] + 3
+    from avfront.demos import motion
+
+    boxes = [word for word in motion.again(tmp_path / "out", report) if "," in word]
+    assert [[float(side) for side in box.split(",")] for box in boxes] == [one["box"] for one in report["sources"]]
     assert {path.name for path in (tmp_path / "out").iterdir()} > {"duo.mp4", "references", "overlay.mp4"}
 
 

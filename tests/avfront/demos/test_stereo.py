@@ -31,6 +31,10 @@ def test_the_demo_separates_its_recording(avfront, tmp_path):
     assert np.abs(speech + noise - mix).max() < 1e-5
     assert (tmp_path / "out" / "spectrogram.png").exists()
 
+    words = demo.again(tmp_path / "out", report)[1:-1]
+    assert avfront(*words, tmp_path / "again", "--no-picture").exit_code == 0
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "again" / "speech.wav")[0], speech)
+
     again = avfront("demo", "-o", tmp_path / "out")
     assert again.exit_code == 1
     assert "already there" in again.stderr

@@ -198,6 +198,23 @@ def test_truncated_behind_the_index(film: Callable[..., Path], use: Callable[[me
     assert "cut off" in sentence(path, use)
 
 
+@pytest.mark.parametrize(
+    ("name", "video", "sound"), [("film.mkv", "mpeg4", "flac"), ("film.avi", "mjpeg", "pcm_s16le")]
+)
+def test_a_sound_shorter_than_the_pictures_is_no_damage(
+    film: Callable[..., Path], name: str, video: str, sound: str
+) -> None:
+    """These containers tell how long the file is, and not how long each of its streams."""
+    path = film(name, video, sound, times=np.arange(75) / 25)
+    info = media.probe(path)
+    assert media.read_sound(info).shape[1] == pytest.approx(RATE, abs=0.1 * RATE)
+    assert len(list(media.frames(info))) == 75
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(AvfrontError, match="cut off"):
+        list(media.frames(info))
+
+
 def test_a_damaged_packet_costs_its_frames_only(film: Callable[..., Path]) -> None:
     path = film("film.avi", "mjpeg", "pcm_s16le")
     data = bytearray(path.read_bytes())

@@ -1,8 +1,10 @@
 """The whole way, on a tiny made set: clips in, a system out, and what it says."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,6 +133,18 @@ def test_damaged_systems(job: TrainingJob, system: System, tmp_path: Path, broke
         System.load(tmp_path)
 
 
+@pytest.mark.parametrize(("part", "name", "value"), [("proposals", "boxes", -4), ("thresholds", 0, float("nan"))])
+def test_systems_changed_by_hand(
+    job: TrainingJob, system: System, tmp_path: Path, part: str, name: Any, value: float
+) -> None:
+    (tmp_path / "weights.safetensors").symlink_to(job.output / "weights.safetensors")
+    about = json.loads((job.output / "system.json").read_text())
+    about[part][name] = value
+    (tmp_path / "system.json").write_text(json.dumps(about))
+    with pytest.raises(AvfrontError, match=f"^{re.escape(str(tmp_path))}: the trained system is damaged"):
+        System.load(tmp_path)
+
+
 def test_scores_of_two_systems_are_added(job: TrainingJob, system: System, manifest: Path) -> None:
     proposals = propose_one(read_manifest(manifest).of("test")[1].path, SETTINGS)
     both, alone = Fusion([system, system]), system.predict(proposals)
@@ -149,6 +163,24 @@ def test_a_split_without_a_usable_clip(job: TrainingJob, manifest: Path, tmp_pat
     )
     with pytest.raises(AvfrontError, match=r"validation can be used .*not a readable video"):
         train(replace(job, manifest=tmp_path / "m.csv", output=tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ({"networks": {"audio": "large", "visual": "small"}}, "no audio network 'large'"),
+        ({"weights": {"visual": Path("none.safetensors")}}, "no such file"),
+        ({"manifest": Path("m.csv")}, "no clip is in the split validation"),
+    ],
+)
+def test_what_is_wrong_is_told_before_the_work(
+    job: TrainingJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any], text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("m.csv").write_text("path,labels,split\nx.mp4,dog,train\n")
+    with pytest.raises(AvfrontError, match=text):
+        train(replace(job, output=tmp_path / "out", **wrong))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_part_of_a_clip_is_drawn(manifest: Path) -> None:

@@ -35,6 +35,12 @@ def test_separators(save: Callable[[str], Path], separator: str) -> None:
     np.testing.assert_allclose(table.columns["velocity"], np.sin(6 * T), atol=1e-5)
 
 
+def test_decimal_commas(save: Callable[[str], Path]) -> None:
+    table = mocap.read(save("time;inclination;velocity\n" + rows(";").replace(".", ",") + "\n"))
+    np.testing.assert_allclose(table.times, T, atol=1e-5)
+    np.testing.assert_allclose(table.columns["velocity"], np.sin(6 * T), atol=1e-5)
+
+
 def test_exported_head_tells_the_rate(save: Callable[[str], Path]) -> None:
     head = "NO_OF_FRAMES\t480\nFREQUENCY\t240\nDESCRIPTION\t--\nbow_inclination\tbow_velocity\n"
     table = mocap.read(save(head + rows("\t", clock=False)))

@@ -1,6 +1,7 @@
 """The motion job end to end, on made-up players whose bows and sounds are known."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from avfront import audio, media, motion_job
+from avfront import audio, media, motion_job, page
 from avfront.errors import AvfrontError
 from avfront.methods.motion import NAMES, ByMotion
 from avfront.methods.motion import separate as factorize
@@ -221,7 +222,13 @@ WRONG = [
     (["--motion", "--memory", "0.000001"], 1, "of memory"),
     (["--mocap", "../x=t.csv"], 2, "not fit for a file name"),
     (["--mocap", "x=none.csv"], 1, "cannot be opened"),
-    ([], 2, "no sources are given"),
+    ([], 2, "add --motion"),
+    (["--motion", "--boxes", "0,0,160,180", "0,0,160,180"], 1, "given twice"),
+    (["--motion", "--boxes", "-40,0,20,20", "-80,0,20,20"], 1, "outside the picture"),
+    (["--motion", "--delay", "nan"], 2, "--delay nan"),
+    (["--motion", "--blocks", "10"], 2, "--blocks has no use"),
+    (["--motion", "--device", "abacus"], 2, "abacus"),
+    (["--motion", "--reference", "object1=none.wav"], 1, "no such file"),
 ]
 
 
@@ -238,6 +245,37 @@ def test_wrong_calls(
     result = avfront("separate", film.path, *words, "-o", tmp_path / "out")
     assert text in one_sentence(result, status)
     assert not (tmp_path / "out").exists()
+
+
+def test_sound_and_pictures_that_never_meet(film: Film, tmp_path: Path) -> None:
+    path = tmp_path / "apart.mp4"
+    with media.Writer(path, SIZE, {"mixture": film.sounds[:1]}, RATE, start=60.0) as writer:
+        for k in range(25):
+            writer.write(media.Frame(k / 25, film.scene.picture(k)))
+    with pytest.raises(AvfrontError, match=r"the motion from 0\.0 to 1\.0 s"):
+        motion_job.separate(MotionJob(path, tmp_path / "out", boxes=film.scene.boxes, method=QUICK))
+
+
+def test_tables_of_another_clock(film: Film, tmp_path: Path, avfront: Callable[..., Any]) -> None:
+    late = tmp_path / "late.csv"
+    late.write_text("time,velocity\n" + "\n".join(f"{100 + k / 10},{k % 7}" for k in range(40)))
+    result = avfront(
+        "separate", film.folder / "mix.wav", "--mocap", film.tables[0], f"b={late}", "-o", tmp_path / "out"
+    )
+    assert result.exit_code == 1
+    assert "late.csv: the sound lasts from 0.0 to 4.0 s, and the motion from 100.0 to 103.9 s" in result.stderr
+
+
+def test_fewer_objects_than_asked_for_are_told(film: Film) -> None:
+    info, notes = media.probe(film.path), list[str]()
+    found = look(media.frames(info, grey=True), info, notes, objects=5)
+    assert any(note.startswith(f"5 objects were asked for, and {len(found.boxes)} were found") for note in notes)
+
+
+def test_the_page_of_a_film(done: Any, film: Film, tmp_path: Path) -> None:
+    text = page.write(film.folder / "out", tmp_path / "page.html").read_text(encoding="utf-8")
+    assert re.findall(r'alt="([^"]*)"', text) == ["Before and after", "Where the sounds come from"]
+    assert re.findall(r"<th>(\w+)</th>", text) == ["mixture", "object1", "object2"]
 
 
 def test_still_and_silent_videos(

@@ -1,11 +1,14 @@
 """Several recordings at once, models that are kept, beams, directions, and recordings without geometry."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 
+from avfront.separation import Job, run
+from avfront.sources import parse
 from nmfcore import spatial
 
 RATE = 8000
@@ -43,6 +46,23 @@ def test_a_bad_recording_keeps_no_other_from_its_files(separate, save, tmp_path)
     assert "silent.wav: the recording is silent" in result.stderr
     assert (tmp_path / "out" / "mix" / "speech.wav").exists()
     assert not (tmp_path / "out" / "silent").exists()
+
+
+def test_nor_does_a_failure_that_nobody_foresaw(sounds, save, tmp_path):
+    job = Job(sounds.mix, parse([f"speech={sounds.speech}", f"noise={sounds.noise}"]), tmp_path, picture=False)
+    job = replace(job, options={"components": 3, "iterations": 2})
+    other = save("other.wav", sounds.samples)
+    failed = []
+
+    def fail_once(stage: str, share: float) -> None:
+        if not failed:
+            failed.append(stage)
+            raise ZeroDivisionError("division by nought")
+
+    outcomes, errors = run(job, [sounds.mix, other], fail_once)
+    assert [outcome.report["mixture"]["path"] for outcome in outcomes] == [str(other)]
+    assert [error.file for error in errors] == [str(sounds.mix)]
+    assert "division by nought" in str(errors[0])
 
 
 def test_two_recordings_of_one_name_are_refused(separate, save, tmp_path, one_sentence, sounds):
