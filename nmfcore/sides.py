@@ -151,24 +151,31 @@ def bind(
 
     Those on the scale of a factor bring the start to that scale.
     """
-    bound: list[tuple[Penalty, ...]] = []
-    count, engine = len(factors.table), sides[0].engine
-    dense = engine.engine if isinstance(engine, Sparse) else engine
-    if not any(isinstance(one, Started) for one in penalties):
-        bound = [cast(tuple[Penalty, ...], tuple(penalties))] * count
-    for b in range(len(bound), count):
-        wt, h = factors.of(b)
-        fixed = []
-        for side, factor in zip(sides, (h, wt), strict=True):
-            rows = engine.xp.asarray(np.flatnonzero(~side.free[b]))
-            fixed.append((factor, rows, factor[rows]))
-        given = (b // n_restarts, count // n_restarts, wt, h, dense)
-        bound.append(tuple(one.start(*given) if isinstance(one, Started) else one for one in penalties))
-        for factor, rows, values in fixed:
-            factor[rows] = values
+    problems = range(len(factors.table))
+    if any(isinstance(one, Started) for one in penalties):
+        bound = [_started(penalties, factors, sides, b, n_restarts) for b in problems]
+    else:
+        bound = [cast(tuple[Penalty, ...], tuple(penalties))] * len(problems)
     for side in sides:
         side.attach(bound)
     return bound
+
+
+def _started(
+    penalties: Sequence[Penalty | Started], factors: Factors, sides: tuple[Side, Side], b: int, n_restarts: int
+) -> tuple[Penalty, ...]:
+    """The penalties of problem b; rows of its factors that are fixed keep their scale."""
+    engine, (wt, h) = sides[0].engine, factors.of(b)
+    fixed = []
+    for side, factor in zip(sides, (h, wt), strict=True):
+        rows = engine.xp.asarray(np.flatnonzero(~side.free[b]))
+        fixed.append((factor, rows, factor[rows]))
+    dense = engine.engine if isinstance(engine, Sparse) else engine
+    given = (b // n_restarts, len(factors.table) // n_restarts, wt, h, dense)
+    found = tuple(one.start(*given) if isinstance(one, Started) else one for one in penalties)
+    for factor, rows, values in fixed:
+        factor[rows] = values
+    return found
 
 
 def _free_mask(free: Any, rank: int, name: str) -> NDArray[np.bool_]:

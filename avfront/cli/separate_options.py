@@ -112,13 +112,9 @@ Iterations = Annotated[
         help="Default 40 (spatial; published models 15), 100 (gssm), 200 (regression), 100 (others by motion).",
     ),
 ]
-Seed = Annotated[
-    int,
-    _model(metavar="N", min=0, help="The same seed gives the same files."),
-]
+Seed = Annotated[int, _model(metavar="N", min=0, help="The same seed gives the same files.")]
 LoadModel = Annotated[
-    Path | None,
-    _model(metavar="FILE", help="Begin from a kept model, of this or another recording."),
+    Path | None, _model(metavar="FILE", help="Begin from a kept model, of this or another recording.")
 ]
 
 Motion = Annotated[
@@ -137,10 +133,7 @@ Boxes = Annotated[
         help="Around each object in the first frame, in pixels. Without: moving regions are looked for.",
     ),
 ]
-Objects = Annotated[
-    int | None,
-    _motion(metavar="J", min=1, help="How many objects to look for."),
-]
+Objects = Annotated[int | None, _motion(metavar="J", min=1, help="How many objects to look for.")]
 Mocap = Annotated[
     list[str] | None,
     _motion(
@@ -149,22 +142,12 @@ Mocap = Annotated[
         help="Motion capture of each source (CSV, TSV), in place of pictures; MIX may be a sound file.",
     ),
 ]
-MocapRate = Annotated[
-    float | None,
-    _motion(metavar="HZ", min=1e-3, help="Rows per second of tables that do not tell."),
-]
+MocapRate = Annotated[float | None, _motion(metavar="HZ", min=1e-3, help="Rows per second of tables that do not tell.")]
 Estimator = Annotated[
-    str | None,
-    _motion(metavar="NAME", help="Of regression: **timbre** (default), **ls**, **spls** or **joint**."),
+    str | None, _motion(metavar="NAME", help="Of regression: **timbre** (default), **ls**, **spls** or **joint**.")
 ]
-Restarts = Annotated[
-    int | None,
-    _motion(metavar="N", min=1, help="Random starts; the best is kept. Default 5."),
-]
-Delay = Annotated[
-    float | None,
-    _motion(metavar="SECONDS", help="By which the picture is late. Default: estimated."),
-]
+Restarts = Annotated[int | None, _motion(metavar="N", min=1, help="Random starts; the best is kept. Default 5.")]
+Delay = Annotated[float | None, _motion(metavar="SECONDS", help="By which the picture is late. Default: estimated.")]
 Overlay = Annotated[bool, _motion("--overlay/--no-overlay", metavar="", help="Write overlay.mp4.")]
 
 MicDistance = Annotated[
@@ -174,10 +157,7 @@ MicDistance = Annotated[
         help="From one microphone to the next, on a line. Stereo without it: for --doa and the picture, 0.086.",
     ),
 ]
-Array = Annotated[
-    Path | None,
-    _room(metavar="JSON", help="Positions in metres, one per channel: [[x, y, z], ...]."),
-]
+Array = Annotated[Path | None, _room(metavar="JSON", help="Positions in metres, one per channel: [[x, y, z], ...].")]
 Doa = Annotated[
     list[str] | None,
     _room(
@@ -233,10 +213,6 @@ Segment = Annotated[
     ),
 ]
 ExampleSeconds = Annotated[
-    float | None,
-    _limit("--examples", metavar="SECONDS", min=0.1, help="Use that much of an example. Default 60."),
+    float | None, _limit("--examples", metavar="SECONDS", min=0.1, help="Use that much of an example. Default 60.")
 ]
-Memory = Annotated[
-    float | None,
-    _limit(metavar="GB", min=0.0, help="Default: half of the machine's."),
-]
+Memory = Annotated[float | None, _limit(metavar="GB", min=0.0, help="Default: half of the machine's.")]
