@@ -25,6 +25,15 @@ def machine_bytes() -> int:
     return min((size for size in found if size > 0), default=_UNKNOWN)
 
 
+def allowed(gigabytes: float | None) -> float:
+    """Bytes that a job may use: what it was given, or half of the machine's.
+
+    >>> allowed(1.5)
+    1500000000.0
+    """
+    return machine_bytes() / 2 if gigabytes is None else 1e9 * gigabytes
+
+
 def text(size: float) -> str:
     """A size in bytes for people.
 

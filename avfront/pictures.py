@@ -16,6 +16,7 @@ RANGE_DB = 60.0  # from the top of the scale down; what lies deeper is black
 TOP_SHARE = 0.9995  # of the mixture lies below the top of the scale: one click does not darken everything
 COLUMNS = 1100  # at most, about the width of a panel in pixels
 _FRAME_SECONDS = 0.032
+_TEXT = "#444444"
 
 
 def levels(info: audio.AudioInfo, *, columns: int = COLUMNS) -> tuple[Array, float]:
@@ -73,7 +74,6 @@ def spectrograms(files: Mapping[str, Path], path: Path | BinaryIO) -> None:
     # The object interface: no pyplot, no window system, nothing global.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
     pictures = {title: levels(audio.probe(file)) for title, file in files.items()}
     rates = {title: audio.probe(file).rate for title, file in files.items()}
@@ -90,31 +90,40 @@ def spectrograms(files: Mapping[str, Path], path: Path | BinaryIO) -> None:
     for row, (title, (power, seconds)) in enumerate(pictures.items()):
         below = foot + (len(pictures) - 1 - row) * (panel + gap)
         axes = figure.add_axes((left, below / height, width, panel / height))
-        decibels = 10 * np.log10(np.maximum(power, 10 ** (bottom / 10 - 1)))
-        image = axes.imshow(
-            decibels,
-            origin="lower",
-            aspect="auto",
-            extent=(0.0, seconds, 0.0, rates[title] / 2000),
-            vmin=bottom,
-            vmax=top,
-            cmap="magma",
-            interpolation="antialiased",
-            interpolation_stage="data",
-        )
-        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", pad=4, color="#222222")
-        axes.set_ylabel("kHz", fontsize=9, color="#444444")
-        axes.yaxis.set_major_locator(MaxNLocator(4, integer=rates[title] >= 8000))
-        axes.tick_params(labelsize=8.5, colors="#444444", length=3, labelbottom=row == len(pictures) - 1)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        image = _panel(axes, title, power, seconds, rates[title], bottom)
+        axes.tick_params(labelbottom=row == len(pictures) - 1)
         if row == len(pictures) - 1:
-            axes.set_xlabel("seconds", fontsize=9, color="#444444")
+            axes.set_xlabel("seconds", fontsize=9, color=_TEXT)
     bar_height = min(height - head - foot, 2 * panel + gap)
     bar = figure.add_axes((left + width + 0.018, (height - head - bar_height) / height, 0.014, bar_height / height))
     scale = figure.colorbar(image, cax=bar)
     scale.outline.set_visible(False)
     scale.set_ticks([tick for tick in range(-240, 241, 10) if bottom <= tick <= top])
-    scale.ax.tick_params(labelsize=8.5, colors="#444444", length=3)
-    scale.ax.set_title("dB", fontsize=9, color="#444444", pad=5)
+    scale.ax.tick_params(labelsize=8.5, colors=_TEXT, length=3)
+    scale.ax.set_title("dB", fontsize=9, color=_TEXT, pad=5)
     canvas.print_png(str(path) if isinstance(path, Path) else path)
+
+
+def _panel(axes: Any, title: str, power: Array, seconds: float, rate: int, bottom: float) -> Any:
+    """Draw one spectrogram, from `bottom` dB on; returns what a colour bar needs."""
+    from matplotlib.ticker import MaxNLocator
+
+    decibels = 10 * np.log10(np.maximum(power, 10 ** (bottom / 10 - 1)))
+    image = axes.imshow(
+        decibels,
+        origin="lower",
+        aspect="auto",
+        extent=(0.0, seconds, 0.0, rate / 2000),
+        vmin=bottom,
+        vmax=bottom + RANGE_DB,
+        cmap="magma",
+        interpolation="antialiased",
+        interpolation_stage="data",
+    )
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold", pad=4, color="#222222")
+    axes.set_ylabel("kHz", fontsize=9, color=_TEXT)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=rate >= 8000))
+    axes.tick_params(labelsize=8.5, colors=_TEXT, length=3)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return image

@@ -21,6 +21,14 @@ def dumps(content: Any) -> str:
     return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
+def machine() -> dict[str, Any]:
+    """Where a job ran: ``python``, ``system``, and nmfcore's ``backends``."""
+    import nmfcore
+
+    backends = nmfcore.info()["backends"]
+    return {"python": platform.python_version(), "system": platform.platform(), "backends": backends}
+
+
 def peak_memory_mb() -> float | None:
     """Largest resident memory of this process so far, in MB; None where the system does not tell."""
     try:

@@ -54,7 +54,7 @@ class Loop:
         both = zip(sides[1].free, sides[0].free, strict=True) if options.normalize else ()
         self.movable = [_as_slice(w & h, engine.xp) for w, h in both]
         self.busy = [side for side in sides if not side.idle]
-        euclidean = options.beta == 2 and not options.weighted and not options.descends
+        euclidean = options.beta == 2 and not options.weighted
         if euclidean and len(self.busy) == 1 and engine.xp is np:
             self.engine = self.busy[0].engine = FixedPatterns(engine)
         self._select()
@@ -102,16 +102,17 @@ class Loop:
         half = Half(self.factors.table[problems], self.data.V.flat, Wt, H, self.options.beta, self.floor[problems],
                     None if weights is None else weights.flat)  # fmt: skip
         value: NDArray[np.float64] = self.engine.divergence(half)
-        together = []
-        for penalty in self.bound[0]:
-            if isinstance(penalty, Batched):  # one and the same in all problems
+        together = set()
+        shared = self.bound[0] if all(own is self.bound[0] for own in self.bound) else ()
+        for i, penalty in enumerate(shared):
+            if isinstance(penalty, Batched):
                 stack = self.factors.stacked(problems, penalty.factor)
                 if stack is not None:
                     value += penalty.values(stack)
-                    together.append(penalty)
+                    together.add(i)
         for at, b in enumerate(problems.tolist()):
             wt, h = self.factors.of(b)
-            alone = (one for one in self.bound[b] if one not in together)
+            alone = (penalty for i, penalty in enumerate(self.bound[b]) if i not in together)
             value[at] += sum(penalty.value(h if penalty.factor == "H" else wt) for penalty in alone)
         return value
 

@@ -47,7 +47,8 @@ NMFCORE_THIRD_PARTY = {
     "nmfcore.estimators.base": {"sklearn"},
     "nmfcore.estimators.full": {"sklearn"},
     "nmfcore.estimators.minibatch": {"sklearn"},
-    "nmfcore.models.rank_selection": {"matplotlib", "scipy"},
+    "nmfcore.models.agreement": {"scipy"},
+    "nmfcore.models.rank_selection": {"matplotlib"},
     "nmfcore.threads": {"threadpoolctl"},
     # Where they are used, inside functions.
     "nmfcore.compressed": {"cupyx"},

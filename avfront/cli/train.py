@@ -1,6 +1,7 @@
 """`avfront train`: a system that tells classes of videos, from examples with labels."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,9 @@ from avfront.cli.app import app
 from avfront.cli.options import LIMITS, Debug, Device, Folder, Force, Json, Quiet
 from avfront.cli.running import failing_well, work
 
-_SYSTEM, _LEARNING = "System", "Learning"
+_system = partial(typer.Option, rich_help_panel="System")
+_learning = partial(typer.Option, rich_help_panel="Learning")
+_limit = partial(typer.Option, rich_help_panel=LIMITS)
 
 
 @app.command(
@@ -30,67 +33,30 @@ def train(
     manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="CSV file, or folder of splits and classes.")],
     output: Folder,
     pooling: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="two-stream, one-stream, synchronous, wsddn or attention.", rich_help_panel=_SYSTEM
-        ),
+        str, _system(metavar="NAME", help="two-stream, one-stream, synchronous, wsddn or attention.")
     ] = "two-stream",
-    modalities: Annotated[
-        str, typer.Option(metavar="NAME", help="audio-visual, audio or visual.", rich_help_panel=_SYSTEM)
-    ] = "audio-visual",
+    modalities: Annotated[str, _system(metavar="NAME", help="audio-visual, audio or visual.")] = "audio-visual",
     audio: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="What is heard: tsp (segments of time), ncp (NMF components) or both.",
-            rich_help_panel=_SYSTEM,
-        ),
+        str, _system(metavar="NAME", help="What is heard: tsp (segments of time), ncp (NMF components) or both.")
     ] = "both",
-    sharpness: Annotated[
-        float,
-        typer.Option(min=0, help="How sharply proposals are told apart; the papers' is 1.", rich_help_panel=_SYSTEM),
-    ] = 2.0,
-    audio_network: Annotated[
-        str, typer.Option(metavar="NAME", help="small or vggish.", rich_help_panel=_SYSTEM)
-    ] = "small",
-    visual_network: Annotated[
-        str, typer.Option(metavar="NAME", help="small or alexnet.", rich_help_panel=_SYSTEM)
-    ] = "small",
-    audio_weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Begin from these instead of chance.", rich_help_panel=_SYSTEM)
-    ] = None,
-    visual_weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Begin from these instead of chance.", rich_help_panel=_SYSTEM)
-    ] = None,
+    sharpness: Annotated[float, _system(min=0, help="How sharply proposals are told apart; the papers' is 1.")] = 2.0,
+    audio_network: Annotated[str, _system(metavar="NAME", help="small or vggish.")] = "small",
+    visual_network: Annotated[str, _system(metavar="NAME", help="small or alexnet.")] = "small",
+    audio_weights: Annotated[Path | None, _system(metavar="FILE", help="Begin from these instead of chance.")] = None,
+    visual_weights: Annotated[Path | None, _system(metavar="FILE", help="Begin from these instead of chance.")] = None,
     finetune: Annotated[
-        bool,
-        typer.Option(
-            "--finetune", metavar="", help="Train the base networks with the heads, too.", rich_help_panel=_LEARNING
-        ),
+        bool, _learning("--finetune", metavar="", help="Train the base networks with the heads, too.")
     ] = False,
-    steps: Annotated[int, typer.Option(min=1, help="Updates of the heads, at most.", rich_help_panel=_LEARNING)] = 2000,
-    base_steps: Annotated[
-        int, typer.Option(min=1, help="Updates of each base network, at most.", rich_help_panel=_LEARNING)
-    ] = 600,
-    batch: Annotated[int, typer.Option(min=1, help="Clips of an update of the heads.", rich_help_panel=_LEARNING)] = 24,
-    base_batch: Annotated[
-        int, typer.Option(min=1, help="Clips of an update of a base network.", rich_help_panel=_LEARNING)
-    ] = 16,
-    accumulate: Annotated[
-        int,
-        typer.Option(min=1, help="Parts in which an update is computed, to save memory.", rich_help_panel=_LEARNING),
-    ] = 1,
-    rate: Annotated[float, typer.Option(help="Step size of Adam for the heads.", rich_help_panel=_LEARNING)] = 1e-3,
-    patience: Annotated[
-        int, typer.Option(min=1, help="Validations without a better one, then it ends.", rich_help_panel=_LEARNING)
-    ] = 10,
-    seed: Annotated[
-        int, typer.Option(min=0, help="The same seed gives the same system.", rich_help_panel=_LEARNING)
-    ] = 0,
-    memory: Annotated[
-        float, typer.Option(metavar="GB", min=0, help="For clips that were read.", rich_help_panel=LIMITS)
-    ] = 4.0,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that read clips.", rich_help_panel=LIMITS)] = 0,
+    steps: Annotated[int, _learning(min=1, help="Updates of the heads, at most.")] = 2000,
+    base_steps: Annotated[int, _learning(min=1, help="Updates of each base network, at most.")] = 600,
+    batch: Annotated[int, _learning(min=1, help="Clips of an update of the heads.")] = 24,
+    base_batch: Annotated[int, _learning(min=1, help="Clips of an update of a base network.")] = 16,
+    accumulate: Annotated[int, _learning(min=1, help="Parts in which an update is computed, to save memory.")] = 1,
+    rate: Annotated[float, _learning(help="Step size of Adam for the heads.")] = 1e-3,
+    patience: Annotated[int, _learning(min=1, help="Validations without a better one, then it ends.")] = 10,
+    seed: Annotated[int, _learning(min=0, help="The same seed gives the same system.")] = 0,
+    memory: Annotated[float, _limit(metavar="GB", min=0, help="For clips that were read.")] = 4.0,
+    workers: Annotated[int, _limit(min=0, help="Processes that read clips.")] = 0,
     device: Device = "auto",
     force: Force = False,
     json_: Json = False,

@@ -10,37 +10,33 @@
 What is under ``training/`` lets a run that was interrupted go on; it may be deleted when the system is there.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from avfront import metrics
 from avfront.errors import AvfrontError
-from avfront.features import AudioNetwork, FeatureCache, VisualNetwork, audio_network, visual_network
+from avfront.features import AudioNetwork, VisualNetwork, audio_network, visual_network
 from avfront.features.weights import fingerprint
-from avfront.job import Progress
-from avfront.manifest import SPLITS, Manifest, Split, read_manifest
+from avfront.job import REPORT, Progress
+from avfront.manifest import SPLITS, Manifest, read_manifest
 from avfront.mil import parallel
-from avfront.mil.dataset import Examples, instances
-from avfront.mil.joined import Joined
-from avfront.mil.memory import Memory
+from avfront.mil.clips import Clips, Source
 from avfront.mil.network import MODALITIES, Network, Variant
-from avfront.mil.raw import Raw, Share, Varied, watched
+from avfront.mil.raw import Share
+from avfront.mil.report import describe
 from avfront.mil.schedule import Schedule
 from avfront.mil.system import FILES, System
-from avfront.mil.training import Validation, evaluate, fit
+from avfront.mil.training import evaluate, fit
 from avfront.outputs import Outputs
-from avfront.proposals import Settings, Store, propose
+from avfront.proposals import Settings
 
-REPORT = "report.json"
 # Enough for the small networks from scratch, on a few hundred clips.
 BASE = Schedule(steps=600, batch=16, interval=50, patience=5)
 Base = TypeVar("Base", AudioNetwork, VisualNetwork)
@@ -131,25 +127,10 @@ class Training:
     """The stages of a job."""
 
     def __init__(self, job: TrainingJob, manifest: Manifest, device: torch.device, progress: Progress) -> None:
-        self.job, self.manifest, self.device, self.progress = job, manifest, device, progress
+        self.job, self.device, self.progress = job, device, progress
+        self.classes = manifest.classes
         self.folder = job.output / "training"
-        if parallel.rank() == 0:
-            store = Store(self.folder / "proposals", job.settings)
-            propose(manifest.clips, store, device=job.device, progress=progress)
-        parallel.wait()
-        self.store = Store(self.folder / "proposals")
-        reasons = self.store.skipped
-        self.skipped = {clip: reasons[clip.key] for clip in manifest.clips if clip.key in reasons}
-        self.clips = {split: [clip for clip in manifest.of(split) if clip.key in self.store] for split in SPLITS}
-        for split in SPLITS[:2]:
-            if not self.clips[split]:
-                first = next(iter(self.skipped.values())).rstrip(".")
-                raise AvfrontError(
-                    f"no clip of the split {split} can be used ({first})", file=job.manifest, remedy="add some to it"
-                )
-
-        used = [(clip.key, clip.labels) for split in SPLITS[:2] for clip in self.clips[split]]
-        self.stamp = hashlib.sha256(repr(used).encode()).hexdigest()[:16]
+        self.clips = Clips(job, manifest, self.folder / "proposals", progress)
 
     def run(self) -> Trained:
         """All stages."""
@@ -158,20 +139,18 @@ class Training:
         visual = self._base("visual", visual_network)
         with seeded(job.schedule.seed):
             sizes = {"audio": audio.size, "visual": visual.size}
-            network = Network(job.variant, len(self.manifest.classes), sizes)
+            network = Network(job.variant, len(self.classes), sizes)
         stamp = fingerprint(audio) + fingerprint(visual)
-        self._fit(network, self._of_features(audio, visual), job.schedule, "heads", stamp)
+        self._fit(network, self.clips.by_features(job.variant, audio, visual), job.schedule, "heads", stamp)
         if job.finetune:
             slow = replace(job.base_schedule, rate=job.base_schedule.rate / 10)
             with network.upon({"audio": audio, "visual": visual}):
-                self._fit(network, self._of_proposals(job.variant), slow, "finetuning", stamp, trained=True)
-        examples = self._of_features(audio, visual)
-        found = {split: evaluate(network, examples(split), self.device) for split in SPLITS if self.clips[split]}
-        thresholds = metrics.tune_thresholds(self._truth("validation"), found["validation"].scores)
-        system = System(
-            self.manifest.classes, thresholds.astype(np.float32), network, audio, visual, self.store.settings
-        )
-        report = self._report(system, found)
+                self._fit(network, self.clips.by_proposals(job.variant), slow, "finetuning", stamp, trained=True)
+        examples = self.clips.by_features(job.variant, audio, visual)
+        found = {split: evaluate(network, examples(split), self.device) for split in SPLITS if self.clips.usable[split]}
+        thresholds = metrics.tune_thresholds(self.clips.truth("validation"), found["validation"].scores)
+        system = System(self.classes, thresholds.astype(np.float32), network, audio, visual, self.clips.store.settings)
+        report = describe(job, self.clips, system, found)
         if parallel.rank() == 0:
             with Outputs(job.output, (REPORT,), force=job.force) as outputs:
                 outputs.path(REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -187,14 +166,14 @@ class Training:
             if name in job.weights or name not in MODALITIES[job.variant.modalities]:
                 return base.to(self.device)
             variant = Variant("attention", name, job.variant.audio, hidden=0, sharpness=1.0)
-            network = Network(variant, len(self.manifest.classes), {name: base.size}, {name: base})
-        self._fit(network, self._of_proposals(variant), job.base_schedule, name)
+            network = Network(variant, len(self.classes), {name: base.size}, {name: base})
+        self._fit(network, self.clips.by_proposals(variant), job.base_schedule, name)
         return base
 
     def _fit(
         self,
         network: Network,
-        examples: Callable[[Split], Examples],
+        examples: Source,
         schedule: Schedule,
         stage: str,
         stamp: str = "",
@@ -210,81 +189,9 @@ class Training:
             device=self.device,
             progress=self.progress,
             name=stage,
-            stamp=self.stamp + stamp,
+            stamp=self.clips.stamp + stamp,
             trained=trained,
         )
-
-    def _of_features(self, audio: AudioNetwork, visual: VisualNetwork) -> Callable[[Split], Examples]:
-        """Clips of a split by their features."""
-        variant = self.job.variant
-        used = MODALITIES[variant.modalities]
-        cache = FeatureCache(self.store, audio if "audio" in used else None, visual if "visual" in used else None)
-        if parallel.rank() == 0:  # the others find them done
-            for _ in cache.every([clip.key for split in SPLITS for clip in self.clips[split]], progress=self.progress):
-                pass
-        parallel.wait()
-        held = Memory(
-            lambda key: instances(cache[key], variant),
-            lambda found: sum(one.nbytes for one in found.values()),
-            self.job.memory,
-        )
-
-        def of(split: Split) -> Examples:
-            clips = self.clips[split]
-            kind = Joined if split == "train" else Examples
-            return kind(self._truth(split), lambda index, rng: held(clips[index].key))
-
-        return of
-
-    def _of_proposals(self, variant: Variant) -> Callable[[Split], Examples]:
-        """Clips of a split by what base networks take."""
-        raw = Memory(lambda key: Raw(self.store.read(key), variant), lambda one: one.nbytes, self.job.memory)
-
-        def of(split: Split) -> Examples:
-            clips = self.clips[split]
-            if split == "train":
-                mix = variant.modalities == "audio"
-                return Varied(self._truth(split), lambda index: raw(clips[index].key), self.job.share, mix=mix)
-            return watched(self._truth(split), lambda index: raw(clips[index].key))
-
-        return of
-
-    def _truth(self, split: Split) -> npt.NDArray[np.bool_]:
-        return np.array(
-            [[kind in clip.labels for kind in self.manifest.classes] for clip in self.clips[split]], np.bool_
-        )
-
-    def _report(self, system: System, found: dict[Split, Validation]) -> dict[str, Any]:
-        job = self.job
-        settings = {name: asdict(getattr(job, name)) for name in ("variant", "schedule", "base_schedule", "share")}
-        scores = {split: scored(self._truth(split), one.scores, system) for split, one in found.items()}
-        return {
-            "manifest": str(job.manifest),
-            "classes": list(system.classes),
-            "settings": settings | {"networks": job.networks, "finetune": job.finetune},
-            "clips": {split: len(clips) for split, clips in self.clips.items()},
-            "skipped": [{"path": str(clip.path), "reason": reason} for clip, reason in self.skipped.items()],
-            "scores": scores,
-        }
-
-
-def scored(truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32], system: System) -> dict[str, Any]:
-    """How good the scores (L, C) of clips are, as plain values.
-
-    Returns
-    -------
-    dict
-        ``f1``, ``precision``, ``recall`` (micro averages at the system's thresholds), ``map``, ``accuracy``, and
-        ``f1_of_class``.
-    """
-    said = scores > system.thresholds
-    per_class = metrics.f_score(truth, said, per_class=True).f1
-    return {
-        **{name: float(value) for name, value in vars(metrics.f_score(truth, said)).items()},
-        "map": metrics.mean_average_precision(truth, scores),
-        "accuracy": metrics.accuracy(truth, scores),
-        "f1_of_class": {kind: float(value) for kind, value in zip(system.classes, per_class, strict=True)},
-    }
 
 
 @contextmanager

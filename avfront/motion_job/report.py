@@ -1,82 +1,21 @@
 """What a motion job tells of itself: its report, as plain values."""
 
-import platform
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from avfront import report
-from avfront.motion.evidence import Captured, Seen
-from avfront.motion.matching import Heard
-from avfront.motion.motions import Motions
-from avfront.motion_job.sound import Sound
-
-if TYPE_CHECKING:
-    from avfront.motion_job.separating import MotionJob
-
-Array = npt.NDArray[Any]
+from avfront.motion.evidence import Seen
+from avfront.motion_job.job import Done
 
 
-def describe(
-    job: "MotionJob",
-    evidence: Captured | Seen,
-    sound: Sound,
-    sounds: Mapping[str, Array],
-    motions: Motions,
-    heard: Heard,
-    delay: float,
-) -> dict[str, Any]:
-    """Plain values: levels in dB, times in s, rates in Hz, boxes and speeds in pixels of the video.
-
-    Parameters
-    ----------
-    job : MotionJob
-        That was done.
-    evidence : Captured or Seen
-        What moves.
-    sound : Sound
-        The mixture.
-    sounds : mapping of name to array (I, T)
-        Of the objects.
-    motions : Motions
-        On the frames of the sound.
-    heard : Heard
-        What each component belongs to.
-    delay : float
-        Seconds by which the picture is late.
-    """
+def describe(done: Done) -> dict[str, Any]:
+    """Plain values: levels in dB, times in s, rates in Hz, boxes and speeds in pixels of the video."""
     import nmfcore
 
-    names, labels = evidence.names, np.asarray(heard.factors.labels)
-    power = {name: float(np.square(samples, dtype=np.float64).sum()) for name, samples in sounds.items()}
-    whole = float(np.square(sound.samples, dtype=np.float64).sum())
-    sources: list[dict[str, Any]] = [
-        {
-            "name": name,
-            "file": f"{name}.wav",
-            "level_db": report.decibels(power[name], whole),
-            "snr_db": report.decibels(power[name], sum(power.values()) - power[name]),
-            "components": np.flatnonzero(labels == j).tolist(),
-            "sounding_cluster": int(heard.sounding[j]),
-        }
-        for j, name in enumerate(names)
-    ]
-    clusters: list[dict[str, Any]] = [{"object": names[int(j)]} for j in motions.sources]
-    motion: dict[str, Any] = {"from": "tables", "delay_seconds": round(delay, 4)}
-    motion["delay_from"] = "estimated" if job.delay is None else "given"
-    if isinstance(evidence, Seen):
-        motion |= {"stands_out": evidence.stands_out}
-        motion |= {"from": "video", "frames": len(evidence.tracks.times), "tracks": len(evidence.tracks)}
-        for source, box in zip(sources, evidence.boxes, strict=True):
-            source["box"] = [round(side, 1) for side in asdict(box.scaled(1 / evidence.scale)).values()]
-        points = np.bincount(evidence.clusters.labels, minlength=len(evidence.clusters))
-        speeds = evidence.clusters.speeds().mean(axis=0) / evidence.scale
-        for entry, c in zip(clusters, evidence.kept, strict=True):
-            entry |= {"points": int(points[c]), "mean_speed": round(float(speeds[c]), 2)}
-    settings = {"iterations": job.method.updates, "seed": job.seed, "device": job.device}
+    job, sound, heard = done.job, done.sound, done.heard
+    components = zip(np.asarray(heard.clusters), np.asarray(heard.factors.labels), strict=True)
     return {
         "schema": report.SCHEMA,
         "avfront": nmfcore.__version__,
@@ -88,17 +27,58 @@ def describe(
             "seconds": round(sound.samples.shape[1] / sound.rate, 6),
         },
         "method": job.method.name,
-        "settings": {**asdict(job.method), **settings, "frame": sound.frame, "hop": sound.hop},
-        "motion": {**motion, "clusters": clusters},
-        "sources": sources,
-        "components": [
-            {"cluster": int(c), "object": int(j)} for c, j in zip(np.asarray(heard.clusters), labels, strict=True)
-        ],
+        "settings": {
+            **asdict(job.method),
+            "iterations": job.method.updates,
+            "seed": job.seed,
+            "device": job.device,
+            "frame": sound.frame,
+            "hop": sound.hop,
+        },
+        "motion": _motion(done),
+        "sources": _sources(done),
+        "components": [{"cluster": int(cluster), "object": int(j)} for cluster, j in components],
         "objective": float(np.asarray(heard.factors.objective).ravel()[-1]),
         "peak_memory_mb": report.peak_memory_mb(),
-        "machine": {
-            "python": platform.python_version(),
-            "system": platform.platform(),
-            "backends": nmfcore.info()["backends"],
-        },
+        "machine": report.machine(),
     }
+
+
+def _sources(done: Done) -> list[dict[str, Any]]:
+    power = {name: float(np.square(samples, dtype=np.float64).sum()) for name, samples in done.sounds.items()}
+    whole = float(np.square(done.sound.samples, dtype=np.float64).sum())
+    labels = np.asarray(done.heard.factors.labels)
+    found: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "file": f"{name}.wav",
+            "level_db": report.decibels(own, whole),
+            "snr_db": report.decibels(own, sum(power.values()) - own),
+            "components": np.flatnonzero(labels == j).tolist(),
+            "sounding_cluster": int(done.heard.sounding[j]),
+        }
+        for j, (name, own) in enumerate(power.items())
+    ]
+    if isinstance(done.evidence, Seen):
+        for source, box in zip(found, done.evidence.boxes, strict=True):
+            source["box"] = [round(side, 1) for side in asdict(box.scaled(1 / done.evidence.scale)).values()]
+    return found
+
+
+def _motion(done: Done) -> dict[str, Any]:
+    """How it was found and which clusters it has."""
+    evidence = done.evidence
+    clusters: list[dict[str, Any]] = [{"object": evidence.names[int(j)]} for j in done.motions.sources]
+    motion: dict[str, Any] = {
+        "from": "tables",
+        "delay_seconds": round(done.delay, 4),
+        "delay_from": "estimated" if done.job.delay is None else "given",
+    }
+    if isinstance(evidence, Seen):
+        motion |= {"stands_out": evidence.stands_out}
+        motion |= {"from": "video", "frames": len(evidence.tracks.times), "tracks": len(evidence.tracks)}
+        points = np.bincount(evidence.clusters.labels, minlength=len(evidence.clusters))
+        speeds = evidence.clusters.speeds().mean(axis=0) / evidence.scale
+        for entry, c in zip(clusters, evidence.kept, strict=True):
+            entry |= {"points": int(points[c]), "mean_speed": round(float(speeds[c]), 2)}
+    return {**motion, "clusters": clusters}

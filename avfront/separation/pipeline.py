@@ -2,14 +2,16 @@
 
 import contextlib
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from avfront import audio, report
 from avfront.job import PAGE, PICTURE, REPORT, Outcome, Progress, Stages
 from avfront.methods import make
 from avfront.outputs import Outputs
-from avfront.separation import planning, segments
+from avfront.separation import budget, planning, segments
 from avfront.separation.job import MODEL, Done, Job, Plan
 from avfront.separation.learning import Learned, learn
 from avfront.separation.report import build
@@ -93,30 +95,14 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str], shared:
         mixture = listen(info, method.frame_seconds, notes)
         if plan.method == "spatial" and len(mixture.active) == 1 < info.channels:
             notes.append(f"{info.path}: the channels hold one signal only, so there is no spatial difference to use.")
-        spans = planning.spans(plan, method, mixture.frame, mixture.survey.frames)
+        spans = budget.spans(plan, method, mixture.frame, mixture.survey.frames)
     learned, dictionaries = learn(plan, method, mixture.frame, stages, notes, shared)
     if not dictionaries:
         notes.append("This variance model learns nothing from the examples, so which output is which source is open.")
 
     done = Done(method, mixture.survey, mixture.frame, learned, spans, dict.fromkeys((*plan.names, "mixture"), 0.0))
-    with contextlib.ExitStack() as files:
-        writers = [
-            files.enter_context(
-                audio.Writer(
-                    outputs.path(f"{name}.wav"),
-                    channels=method.outputs(info.channels),
-                    rate=info.rate,
-                    frames=mixture.survey.frames,
-                )
-            )
-            for name in plan.names
-        ]
-        for block in segments.crossfade(images(plan, mixture, method, dictionaries, done, stages), spans):
-            with stages("write"):
-                for name, writer, image in zip(plan.names, writers, block, strict=True):
-                    writer.write(image)
-                    done.energy[name] += float(np.square(image, dtype=np.float64).sum())
-                done.energy["mixture"] += float(np.square(block.sum(axis=0), dtype=np.float64).sum())
+    blocks = segments.crossfade(images(plan, mixture, method, dictionaries, done, stages), spans)
+    _write(plan, blocks, outputs, done, stages)
     if job.save_model and done.model is not None:
         from nmfcore import spatial
 
@@ -133,3 +119,31 @@ def _run(plan: Plan, outputs: Outputs, stages: Stages, notes: list[str], shared:
             panels = {"mixture": info.path, **{name: outputs.path(f"{name}.wav") for name in plan.names}}
             pictures.spectrograms(panels, outputs.path(PICTURE))
     return done
+
+
+def _write(
+    plan: Plan,
+    blocks: Iterable[npt.NDArray[np.float32]],
+    outputs: Outputs,
+    done: Done,
+    stages: Stages,
+) -> None:
+    """The sound of each source, from blocks (J, I, samples); their energies go into `done`."""
+    with contextlib.ExitStack() as files:
+        writers = [
+            files.enter_context(
+                audio.Writer(
+                    outputs.path(f"{name}.wav"),
+                    channels=done.method.outputs(plan.info.channels),
+                    rate=plan.info.rate,
+                    frames=done.survey.frames,
+                )
+            )
+            for name in plan.names
+        ]
+        for block in blocks:
+            with stages("write"):
+                for name, writer, image in zip(plan.names, writers, block, strict=True):
+                    writer.write(image)
+                    done.energy[name] += float(np.square(image, dtype=np.float64).sum())
+                done.energy["mixture"] += float(np.square(block.sum(axis=0), dtype=np.float64).sum())

@@ -1,26 +1,23 @@
-"""Before the work: does everything that a job names exist, fit together, and fit into memory?"""
+"""Before the work: does everything that a job names exist, and fit together?"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from avfront import audio, geometry, memory
+from avfront import audio, geometry
 from avfront.audio import AudioInfo
 from avfront.errors import AvfrontError
 from avfront.job import check_device
-from avfront.methods import Method, make
-from avfront.separation import examples, segments
+from avfront.methods import make
 from avfront.separation.job import Job, Plan
 from avfront.sources import BACKGROUND, Source, find
 
 # Free patterns (El Badawy et al. 2017) that stand for the rest of the mixture beside a single source.
 DEFAULT_BACKGROUND = 10
-OVERLAP_SECONDS = 1.0
-SHORTEST_SEGMENT_SECONDS = 5.0
 LEAST_RATE = 1000  # Hz: directions are told from 200 Hz on
 
 
@@ -30,7 +27,23 @@ def prepare(job: Job, notes: list[str]) -> Plan:
     sources = tuple(find(source) for source in job.sources)
     check_device(job.device)
     _check_seconds(job)
+    options = _with_background(job, sources, notes)
+    names = tuple(source.name for source in sources) + ((BACKGROUND,) if options.get("background") else ())
+    _check_counts("components", options.get("components"), sources)
+    _check_counts("adaptive", options.get("adaptive"), sources)
+    _check_counts("doa", options.get("doa"), sources)
+    method = job.method or ("spatial" if info.channels > 1 else "gssm")
+    make(method, options)
+    _check_model(job, method, options, info)
+    microphones, microphones_from = _microphones(job, info, options)
+    _tell_of_shared_files(sources, notes)
+    references = {key: audio.probe(path) for key, path in job.references.items()}
+    _check_references(references, names, info)
+    return Plan(job, info, sources, names, method, options, microphones, microphones_from, references)
 
+
+def _with_background(job: Job, sources: Sequence[Source], notes: list[str]) -> dict[str, Any]:
+    """The options; beside a single source, something stands for the rest."""
     options = dict(job.options)
     if options.get("background") is None and len(sources) == 1:
         options["background"] = DEFAULT_BACKGROUND
@@ -44,79 +57,7 @@ def prepare(job: Job, notes: list[str]) -> Plan:
             remedy="name a second source, or leave out --background 0",
             usage=True,
         )
-    names = tuple(source.name for source in sources) + ((BACKGROUND,) if options.get("background") else ())
-    _check_counts("components", options.get("components"), sources)
-    _check_counts("adaptive", options.get("adaptive"), sources)
-    _check_counts("doa", options.get("doa"), sources)
-
-    name = job.method or ("spatial" if info.channels > 1 else "gssm")
-    make(name, options)
-    if name == "spatial" and info.rate < LEAST_RATE:
-        raise AvfrontError(
-            f"the recording has {info.rate} samples per second, too few to tell directions by",
-            file=info.path,
-            remedy="use --method gssm",
-        )
-    if name != "spatial" and (job.save_model or job.load_model is not None):
-        raise AvfrontError(
-            f"the method {name} has no model to keep",
-            remedy="leave out --save-model and --load-model, or use --method spatial",
-            usage=True,
-        )
-    if job.load_model is not None and not job.load_model.is_file():
-        raise AvfrontError("there is no such file", file=job.load_model, remedy="check the path given to --load-model")
-    if options.get("beam") and job.references:
-        raise AvfrontError(
-            "beams have one channel, and the references have those of the mixture",
-            remedy="leave out --beam or --reference",
-            usage=True,
-        )
-    microphones, microphones_from = _microphones(job, info, options)
-
-    owner: dict[Path, str] = {}
-    for source in sources:
-        for file in source.files:
-            other = owner.setdefault(file.resolve(), source.name)
-            if other != source.name:
-                notes.append(f"{file}: this file is an example of '{other}' and of '{source.name}'.")
-    references = {key: audio.probe(path) for key, path in job.references.items()}
-    _check_references(references, names, info)
-    return Plan(job, info, sources, names, name, options, microphones, microphones_from, references)
-
-
-def spans(plan: Plan, method: Method, frame: int, frames: int) -> list[tuple[int, int]]:
-    """Segments that fit into memory."""
-    job, info = plan.job, plan.info
-    allowed = 1e9 * job.memory_gb if job.memory_gb is not None else memory.machine_bytes() / 2
-    patterns = method.background + sum(len(source.files) * method.patterns(source.name) for source in plan.sources)
-    per_sample = method.bytes_per_sample(info.channels, len(plan.names), 2 * patterns / frame)
-    # Python and its libraries, the dictionary, and the examples as spectrograms while they are learned from.
-    heard = sum(examples.seconds(source, job.example_seconds) for source in plan.sources)
-    fixed = 100e6 + 16.0 * patterns * frame + 16.0 * heard * info.rate
-    longest = int(max(allowed - fixed, 0.0) / per_sample)  # samples that fit
-
-    def needed(samples: float) -> str:
-        return f"about {memory.text(fixed + samples * per_sample)} of memory, and {memory.text(allowed)} may be used"
-
-    if job.segment_seconds == 0:
-        if frames > longest:
-            raise AvfrontError(
-                f"taken as a whole, {frames / info.rate:.0f} s of {info.channels} channels need {needed(frames)}",
-                file=info.path,
-                remedy="leave out --blocks 0, so that it is separated in blocks",
-            )
-        return [(0, frames)]
-    wanted = round(job.segment_seconds * info.rate)
-    least = min(frames, wanted, round(SHORTEST_SEGMENT_SECONDS * info.rate))
-    if longest < least:
-        raise AvfrontError(
-            f"{least / info.rate:.1f} s of {info.channels} channels with {heard:.0f} s of examples need"
-            f" {needed(least)}",
-            file=info.path,
-            remedy="give fewer or shorter examples, lower --components, or raise --memory",
-        )
-    longest = min(longest, wanted)
-    return segments.plan(frames, longest, min(round(OVERLAP_SECONDS * info.rate), longest // 4))
+    return options
 
 
 def _microphones(job: Job, info: AudioInfo, options: Mapping[str, Any]) -> tuple[npt.NDArray[np.float64] | None, str]:
@@ -138,6 +79,38 @@ def _microphones(job: Job, info: AudioInfo, options: Mapping[str, Any]) -> tuple
             remedy="give --array positions.json or --mic-distance METRES",
         )
     return None, "not given"
+
+
+def _tell_of_shared_files(sources: Sequence[Source], notes: list[str]) -> None:
+    owner: dict[Path, str] = {}
+    for source in sources:
+        for file in source.files:
+            other = owner.setdefault(file.resolve(), source.name)
+            if other != source.name:
+                notes.append(f"{file}: this file is an example of '{other}' and of '{source.name}'.")
+
+
+def _check_model(job: Job, method: str, options: Mapping[str, Any], info: AudioInfo) -> None:
+    if method == "spatial" and info.rate < LEAST_RATE:
+        raise AvfrontError(
+            f"the recording has {info.rate} samples per second, too few to tell directions by",
+            file=info.path,
+            remedy="use --method gssm",
+        )
+    if method != "spatial" and (job.save_model or job.load_model is not None):
+        raise AvfrontError(
+            f"the method {method} has no model to keep",
+            remedy="leave out --save-model and --load-model, or use --method spatial",
+            usage=True,
+        )
+    if job.load_model is not None and not job.load_model.is_file():
+        raise AvfrontError("there is no such file", file=job.load_model, remedy="check the path given to --load-model")
+    if options.get("beam") and job.references:
+        raise AvfrontError(
+            "beams have one channel, and the references have those of the mixture",
+            remedy="leave out --beam or --reference",
+            usage=True,
+        )
 
 
 def _check_seconds(job: Job) -> None:

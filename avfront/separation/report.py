@@ -1,13 +1,12 @@
 """The report of a separation job."""
 
-import platform
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from avfront.methods.base import AZIMUTHS
-from avfront.report import SCHEMA, decibels, peak_memory_mb
+from avfront.report import SCHEMA, decibels, machine, peak_memory_mb
 from avfront.separation.job import Done, Plan
 
 ACTIVITY_COLUMNS = 200  # at most, in which the activity of examples over time is told
@@ -18,26 +17,6 @@ def build(plan: Plan, done: Done, *, timings: dict[str, float], warnings: list[s
     import nmfcore
 
     info, rate = plan.info, plan.info.rate
-    by_name = {one.source: one for one in done.examples}
-    powers = {name: sum(one.power[name] for one in done.separated) for name in plan.names}
-    sources = []
-    for name in plan.names:
-        entry: dict[str, Any] = {
-            "name": name,
-            "file": f"{name}.wav",
-            "level_db": decibels(done.energy[name], done.energy["mixture"]),
-            "snr_db": decibels(powers[name], sum(powers.values()) - powers[name]),
-            "spatial_start": next((one.start[name] for one in done.separated if name in one.start), None),
-            "spatial_spectrum": _spectrum(done, name),
-        }
-        if name in by_name:
-            entry["patterns_per_example"] = done.method.patterns(name)
-            entry["examples"] = by_name[name].used
-            entry["example_activity"] = _activity(done, name)
-            entry["skipped"] = by_name[name].skipped
-        else:
-            entry["free_patterns"] = done.method.background
-        sources.append(entry)
     microphones = plan.microphones if done.method.name == "spatial" else None
     return {
         "schema": SCHEMA,
@@ -67,19 +46,39 @@ def build(plan: Plan, done: Done, *, timings: dict[str, float], warnings: list[s
             "positions_m": None if microphones is None else microphones.tolist(),
             "from": plan.microphones_from if done.method.name == "spatial" else "not needed",
         },
-        "sources": sources,
+        "sources": _sources(plan, done),
         "segments": [[round(start / rate, 6), round(stop / rate, 6)] for start, stop in done.spans],
         "objective": {"quantity": done.method.quantity, "history": done.objective},
         "timings": timings,
         "peak_memory_mb": peak_memory_mb(),
-        "machine": {
-            "python": platform.python_version(),
-            "system": platform.platform(),
-            "backends": nmfcore.info()["backends"],
-        },
+        "machine": machine(),
         "scores": done.scores,
         "warnings": warnings,
     }
+
+
+def _sources(plan: Plan, done: Done) -> list[dict[str, Any]]:
+    examples = {one.source: one for one in done.examples}
+    powers = {name: sum(one.power[name] for one in done.separated) for name in plan.names}
+    found = []
+    for name in plan.names:
+        entry: dict[str, Any] = {
+            "name": name,
+            "file": f"{name}.wav",
+            "level_db": decibels(done.energy[name], done.energy["mixture"]),
+            "snr_db": decibels(powers[name], sum(powers.values()) - powers[name]),
+            "spatial_start": next((one.start[name] for one in done.separated if name in one.start), None),
+            "spatial_spectrum": _spectrum(done, name),
+        }
+        if name in examples:
+            entry["patterns_per_example"] = done.method.patterns(name)
+            entry["examples"] = examples[name].used
+            entry["example_activity"] = _activity(done, name)
+            entry["skipped"] = examples[name].skipped
+        else:
+            entry["free_patterns"] = done.method.background
+        found.append(entry)
+    return found
 
 
 def _activity(done: Done, name: str) -> list[list[float]]:

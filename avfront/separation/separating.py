@@ -81,7 +81,6 @@ def images(
         None if plan.microphones is None else plan.microphones[active],
         assumed=plan.job.array is None and plan.job.mic_distance is None,
     )
-    channels = method.outputs(info.channels)
     parts = segments.cut(audio.blocks(info), done.spans)
     previous = _earlier(plan, len(active), frame)
     for k in range(len(done.spans)):
@@ -92,31 +91,50 @@ def images(
             def share(part: float, k: int = k) -> None:
                 stages.share((k + part) / len(done.spans))
 
-            y = np.zeros((len(plan.names), channels, x.shape[1]), np.float32)
             heard = x[active] * np.float32(mixture.gain)
+            found = None
             if heard.any():
-                X = nmfcore.stft(heard, frame)
                 found = method.separate(
-                    X, dictionaries, plan.names, scene, seed=plan.job.seed, progress=share, previous=previous
+                    nmfcore.stft(heard, frame),
+                    dictionaries,
+                    plan.names,
+                    scene,
+                    seed=plan.job.seed,
+                    progress=share,
+                    previous=previous,
                 )
-                copies = len(active) == 1 and bool((x == x[active]).all())
-                at = slice(None) if copies or channels < info.channels else active
-                for j, name in enumerate(plan.names):
-                    y[j, at] = nmfcore.istft(found.images[name], frame, length=x.shape[1]) / np.float32(mixture.gain)
                 following = None if found.model is None else found.model.elsewhere()
                 if plan.job.save_model:
                     # One segment's activations are none of another's: of several, what holds for all is kept.
                     done.model = found.model if len(done.spans) == 1 else following
                 previous = replace(found, images={}, model=following)
                 done.separated.append(replace(previous, model=None))
+            done.objective.append([] if found is None else found.objective)
+            y = _placed(found, x, plan.names, mixture, method.outputs(info.channels))
             if not np.isfinite(y).all():
                 raise AvfrontError(
                     "the model ran into numbers that are not finite",
                     file=info.path,
                     remedy="try another --seed or --method gssm, and please report this recording",
                 )
-            done.objective.append(found.objective if heard.any() else [])
         yield y
+
+
+def _placed(
+    found: Separated | None, x: npt.NDArray[np.float32], names: Sequence[str], mixture: Mixture, channels: int
+) -> npt.NDArray[np.float32]:
+    """The images (J, I, samples) at the level of the segment x; channels that were not listened to are silent."""
+    import nmfcore
+
+    y = np.zeros((len(names), channels, x.shape[1]), np.float32)
+    if found is None:
+        return y
+    active, gain = mixture.active, np.float32(mixture.gain)
+    copies = len(active) == 1 and bool((x == x[active]).all())
+    at = slice(None) if copies or channels < len(x) else active
+    for j, name in enumerate(names):
+        y[j, at] = nmfcore.istft(found.images[name], mixture.frame, length=x.shape[1]) / gain
+    return y
 
 
 def _earlier(plan: Plan, channels: int, frame: int) -> Separated | None:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from avfront import media, overlay
 from avfront.methods.motion import ByMotion, separate
 from avfront.motion import mocap
-from avfront.motion.evidence import Captured, Seen, look
+from avfront.motion.evidence import Captured, Seen
+from avfront.motion.looking import look
 from avfront.motion.motions import Motions
 from avfront.motion_job import ANALYSED, Sound, estimate_delay
 from avfront.synth import stage

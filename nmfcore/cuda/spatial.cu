@@ -171,13 +171,15 @@ __device__ __forceinline__ void apply(P &A, const Complex *x, Complex *y) {
 struct Bin {
     const void *X, *psi, *v;  // X (I, F, N) complex, psi (I², F, N) or nullptr, v (J, F, N)
     const double *R;          // (J, I²) planes, in shared memory
-    i64 row, step, sources;
+    i64 step, sources, N;
 
     __device__ __forceinline__ Bin(const void *X, const void *psi, const void *v, const double *R, Shape s)
-        : X(X), psi(psi), v(v), R(R), row(blockIdx.x * s.N), step(s.F * s.N), sources(s.sources) {}
-    __device__ __forceinline__ double variance(i64 j, i64 n) const { return read(v, row + j * step + n); }
+        : X(X), psi(psi), v(v), R(R), step(s.F * s.N), sources(s.sources), N(s.N) {}
+    // Computed where it is used: kept, it would take the register that sm_80 does not have.
+    __device__ __forceinline__ i64 row() const { return i64(blockIdx.x) * N; }
+    __device__ __forceinline__ double variance(i64 j, i64 n) const { return read(v, row() + j * step + n); }
     __device__ __forceinline__ Complex x(int i, i64 n) const {
-        const i64 at = 2 * (row + i * step + n);
+        const i64 at = 2 * (row() + i * step + n);
         return {read(X, at), read(X, at + 1)};
     }
 
@@ -214,8 +216,8 @@ struct Bin {
                 for (int a = 0; a < CH; ++a)
                     UNROLL
                     for (int b = a; b < CH; ++b) {
-                        const double re = read(psi, row + plane(a, b) * step + n);
-                        const double im = a == b ? 0.0 : read(psi, row + (plane(a, b) + 1) * step + n);
+                        const double re = read(psi, row() + plane(a, b) * step + n);
+                        const double im = a == b ? 0.0 : read(psi, row() + (plane(a, b) + 1) * step + n);
                         w[a].re += re * p[b].re - im * p[b].im;
                         w[a].im += re * p[b].im + im * p[b].re;
                         if (a == b) continue;
@@ -238,7 +240,7 @@ struct Bin {
             for (int a = 0; a < CH; ++a)
                 UNROLL
                 for (int i = plane(a, a); i < plane(a, a) + 2 * (CH - a) - 1; ++i)
-                    cost += (i == plane(a, a) ? 1 : 2) * P[i] * read(psi, row + i * step + n);
+                    cost += (i == plane(a, a) ? 1 : 2) * P[i] * read(psi, row() + i * step + n);
         } else {  // Ψ = x xᴴ: S = y yᴴ − P with y = P x
             Complex in[CH], y[CH];
             UNROLL
@@ -420,7 +422,7 @@ step(const void *X, void *v, const Complex *R, Complex *R_new, const void *psi, 
             share[j * THREADS + threadIdx.x] = fmax(now, 0.0);
         }
         for (i64 j = 0; j < sources; ++j)
-            if (!(traces[j] < 0)) write(v, bin.row + j * bin.step + n, share[j * THREADS + threadIdx.x]);
+            if (!(traces[j] < 0)) write(v, bin.row() + j * bin.step + n, share[j * THREADS + threadIdx.x]);
     }
 }
 
@@ -447,8 +449,8 @@ slope(const void *X, const void *v, const Complex *R, const void *psi, void *neg
                     below += weight * P[i];
                     above += weight * S[i];
                 }
-            write(neg, bin.row + j * bin.step + n, fmax(above + below, 0.0));
-            write(pos, bin.row + j * bin.step + n, below);
+            write(neg, bin.row() + j * bin.step + n, fmax(above + below, 0.0));
+            write(pos, bin.row() + j * bin.step + n, below);
         }
     }
 }
@@ -476,7 +478,7 @@ wiener(const void *X, const void *v, const Complex *R, void *images, double *scr
             const double share = bin.variance(j, n);
             UNROLL
             for (int i = 0; i < CH; ++i) {
-                const i64 at = 2 * (bin.row + (j * CH + i) * bin.step + n);
+                const i64 at = 2 * (bin.row() + (j * CH + i) * bin.step + n);
                 write(images, at, share * image[i].re);
                 write(images, at + 1, share * image[i].im);
             }

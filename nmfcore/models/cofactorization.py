@@ -80,25 +80,8 @@ def cofactorize(
     >>> bool(np.abs(fit.W[1] @ fit.H[1] - motion).max() < 0.05), fit.H[0] is fit.H[1]
     (True, True)
     """
-    if not isinstance(views, (list, tuple)) or len(views) < 2:
-        raise ValueError("views must be a list of at least two views, each a matrix, a batch or a list of matrices.")
-    if coupling not in COUPLINGS:
-        raise ValueError(f"coupling={coupling!r} is not known; use one of {COUPLINGS}.")
+    given, beta, gamma, private = _checked(views, coupling, betas, weights, own)
     hard = coupling == "hard"
-    if own is not None and not hard:
-        raise ValueError(f"own={list(own)} needs coupling='hard'.")
-    if not hard and len(views) > 2:
-        raise ValueError(f"coupling={coupling!r} takes two views, got {len(views)}; use coupling='hard'.")
-    beta = [as_beta(one) for one in _each(betas, "betas", len(views))]
-    gamma = [float(one) for one in _each(weights, "weights", len(views))]
-    if not all(np.isfinite(one) and one > 0 for one in gamma):
-        raise ValueError(f"weights={weights!r} must be finite and positive.")
-    private = [0] * len(views) if own is None else [int(one) for one in _each(list(own), "own", len(views))]
-    if min(private) < 0:
-        raise ValueError(f"own={own!r} must be ≥ 0.")
-    given = [Matrices.of(view, f"view {v}") for v, view in enumerate(views)]
-    if any(one.form != given[0].form or len(one.shapes) != len(given[0].shapes) for one in given):
-        raise ValueError("views must all be matrices, batches with the same axes, or lists of the same length.")
     rng = np.random.default_rng(options.get("seed"))
     others = range(1, len(views))
     penalties: list[Any] = []
@@ -135,6 +118,32 @@ def cofactorize(
     whole = given[0].form.unpack(fit.objective, "objective", len(given[0].shapes))
     objective = pack([gamma[0] * float(one) for one in whole])
     return CofactorResult(tuple(W), tuple(H), tuple(scale), objective, fit.n_iter)
+
+
+def _checked(
+    views: Sequence[Any], coupling: str, betas: Any, weights: Any, own: Sequence[int] | None
+) -> tuple[list[Matrices], list[float], list[float], list[int]]:
+    """The views, and of each its divergence, its weight, and how many components it has to itself."""
+    if not isinstance(views, (list, tuple)) or len(views) < 2:
+        raise ValueError("views must be a list of at least two views, each a matrix, a batch or a list of matrices.")
+    if coupling not in COUPLINGS:
+        raise ValueError(f"coupling={coupling!r} is not known; use one of {COUPLINGS}.")
+    hard = coupling == "hard"
+    if own is not None and not hard:
+        raise ValueError(f"own={list(own)} needs coupling='hard'.")
+    if not hard and len(views) > 2:
+        raise ValueError(f"coupling={coupling!r} takes two views, got {len(views)}; use coupling='hard'.")
+    beta = [as_beta(one) for one in _each(betas, "betas", len(views))]
+    gamma = [float(one) for one in _each(weights, "weights", len(views))]
+    if not all(np.isfinite(one) and one > 0 for one in gamma):
+        raise ValueError(f"weights={weights!r} must be finite and positive.")
+    private = [0] * len(views) if own is None else [int(one) for one in _each(list(own), "own", len(views))]
+    if min(private) < 0:
+        raise ValueError(f"own={own!r} must be ≥ 0.")
+    given = [Matrices.of(view, f"view {v}") for v, view in enumerate(views)]
+    if any(one.form != given[0].form or len(one.shapes) != len(given[0].shapes) for one in given):
+        raise ValueError("views must all be matrices, batches with the same axes, or lists of the same length.")
+    return given, beta, gamma, private
 
 
 def _each(value: Any, name: str, count: int) -> list[Any]:

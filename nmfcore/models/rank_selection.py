@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from nmfcore.arrays import any_kind
 from nmfcore.divergence import as_beta, elementwise
 from nmfcore.layout import Matrices
+from nmfcore.models.agreement import agree, cophenetic_correlation
 from nmfcore.solve import check_counts, nmf
 
 Array = NDArray[Any]
-ROUNDS = 100  # of matching patterns to their clusters' centres; it settles within a few
 
 
 @dataclass(frozen=True)
@@ -142,16 +142,15 @@ def select_rank(
     fit = nmf(batch, tried, n_restarts=n_replicates, keep="all", **common)
     agreement = [agree(W) for W in fit.W]
     silhouette, least = (np.array([each[part] for each in agreement]) for part in (0, 1))
-    errors = np.full((len(tried), 1), np.nan)
+    errors = np.full(len(tried), np.nan)
     if held_out > 0:
         masks = [rng.random(matrix.shape) >= held_out for _ in range(n_folds)]
         trials = [nmf(batch, tried, weights=[mask.astype(float)] * len(tried), **common) for mask in masks]
-        errors = np.array(
-            [
-                [_error(matrix, trial.W[i] @ trial.H[i], mask, beta) for trial, mask in zip(trials, masks, strict=True)]
-                for i in range(len(tried))
-            ]
-        )
+        each = [
+            [_error(matrix, W @ H, mask, beta) for W, H in zip(trial.W, trial.H, strict=True)]
+            for trial, mask in zip(trials, masks, strict=True)
+        ]
+        errors = np.mean(each, axis=0)
     passed = [k for k, mean, low in zip(tried, silhouette, least, strict=True) if mean >= 0.8 and low >= 0.2]
     return RankSelection(
         ranks=np.array(tried),
@@ -159,70 +158,11 @@ def select_rank(
         cophenetic=np.array([cophenetic_correlation(H) for H in fit.H]),
         silhouette=silhouette,
         least_silhouette=least,
-        held_out=errors.mean(1),
+        held_out=errors,
         W=tuple(each[2] for each in agreement),
         stable=max(passed) if passed else tried[int(silhouette.argmax())],
-        best_held_out=tried[int(errors.mean(1).argmin())] if held_out > 0 else None,
+        best_held_out=tried[int(errors.argmin())] if held_out > 0 else None,
     )
-
-
-def cophenetic_correlation(H: Array) -> float:
-    """How well the consensus of column clusters is a tree (Brunet et al. 2004): H (R, K, N) of R replicates.
-
-    A column belongs to its most active component; the consensus is how often two columns belong together. 1 where all
-    replicates agree.
-
-    >>> cophenetic_correlation(np.array([[[1.0, 1, 0], [0, 0, 1]], [[0, 0, 1], [1.0, 1, 0]]]))
-    1.0
-    """
-    from scipy.cluster.hierarchy import average, cophenet
-    from scipy.spatial.distance import squareform
-
-    replicates, rank, columns = H.shape
-    members = (H.argmax(1)[:, None, :] == np.arange(rank)[:, None]).reshape(-1, columns).astype(np.float32)
-    apart = 1 - (members.T @ members).astype(np.float64) / replicates
-    np.fill_diagonal(apart, 0)
-    distances = squareform(np.round(apart, 6), checks=False)
-    if distances.size < 2 or np.ptp(distances) == 0:
-        return 1.0
-    return float(cophenet(average(distances), distances)[0])
-
-
-def agree(W: Array) -> tuple[float, float, Array]:
-    """Mean and least silhouette of the patterns of R replicates W (R, F, K) in K clusters, and the clusters' medians.
-
-    Every cluster takes one pattern of each replicate: the best assignment to its centre, the mean so far, in turn. The
-    distance is one less the cosine.
-
-    >>> W = np.eye(3)[None, :, [0, 1]] + np.array([0.0, 0.01])[:, None, None]
-    >>> mean, least, medians = agree(np.stack([W[0], W[1][:, ::-1]]))
-    >>> round(mean, 2), medians.shape
-    (1.0, (3, 2))
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    replicates, _, rank = W.shape
-    norm = np.linalg.norm(W.astype(np.float64), axis=1, keepdims=True)
-    unit = W / np.where(norm > 0, norm, 1)
-    centres, order = unit[0], np.tile(np.arange(rank), (replicates, 1))
-    for _ in range(ROUNDS):
-        before = order
-        order = np.stack([linear_sum_assignment(-(centres.T @ each))[1] for each in unit])
-        aligned = np.take_along_axis(unit, order[:, None, :], 2)  # (R, F, K)
-        centres = aligned.mean(0)
-        if (order == before).all():
-            break
-    # Mean distances to the patterns of each cluster: one less the cosine with its sum, (R, K, K).
-    total = np.einsum("rfk,fl->rkl", aligned, aligned.sum(0))
-    own = np.arange(rank)
-    inside = 1 - (total[:, own, own] - 1) / (replicates - 1)
-    outside = 1 - total / replicates
-    outside[:, own, own] = np.inf
-    nearest = outside.min(2)
-    silhouettes = ((nearest - inside) / np.maximum(np.maximum(nearest, inside), 1e-300)).mean(0)
-    medians = np.median(aligned, axis=0)
-    size = medians.sum(0)
-    return float(silhouettes.mean()), float(silhouettes.min()), medians / np.where(size > 0, size, 1)
 
 
 def _error(V: Array, model: Array, mask: NDArray[np.bool_], beta: float) -> float:

@@ -25,6 +25,12 @@ def blas_threads() -> set[int]:
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
+@pytest.fixture(autouse=True)
+def _known_pools() -> None:
+    """Libraries that other tests have loaded since bring pools of their own."""
+    threads._pools.cache_clear()
+
+
 def test_one_thread_inside_and_as_many_as_before_outside() -> None:
     np.ones((2, 2)) @ np.ones((2, 2))
     with threadpool_limits(limits=2, user_api="blas"):

@@ -16,7 +16,8 @@ from avfront.errors import AvfrontError
 from avfront.methods.motion import NAMES, ByMotion
 from avfront.methods.motion import separate as factorize
 from avfront.motion import mocap
-from avfront.motion.evidence import Captured, Seen, look
+from avfront.motion.evidence import Captured, Seen
+from avfront.motion.looking import look
 from avfront.motion.motions import Motions
 from avfront.motion_job import MotionJob, Sound
 from avfront.synth import bowing, score, stage, strings

@@ -16,7 +16,7 @@ from nmfcore.backends import cuda
 from nmfcore.cuda import emulated_arrays as device
 from nmfcore.cuda import emulation, source
 from nmfcore.cuda.emulation import EmulatedLauncher
-from nmfcore.models import learn_dictionary
+from nmfcore.models import gssm_separate, learn_dictionary
 
 REFERENCE = backends.get("reference")
 LIMIT = 227 * 1024
@@ -207,6 +207,17 @@ def test_group_sparsity_within_the_sweeps(
     tight = {"rtol": 1e-3, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-8}
     for one, other in zip((*got.W, *got.H), (*right.W, *right.H), strict=True):
         np.testing.assert_allclose(one, other, **tight)
+
+
+@pytest.mark.parametrize("background", [0, 2])
+def test_a_generic_model_on_the_device(gpu: Any, background: int, rng: np.random.Generator) -> None:
+    V = rng.gamma(0.5, size=(2, 9, 20))
+    model = learn_dictionary({s: [rng.random((9, 20))] for s in "ab"}, 3, seed=0)
+    options = {"background": background, "n_iter": 6, "seed": 0, "lam": 1e-3}
+    right, got = gssm_separate(V, model, **options), gssm_separate(gpu.asarray(V), model, **options)
+    assert list(got.parts) == list(right.parts)
+    for name, part in right.parts.items():
+        np.testing.assert_allclose(got.parts[name].get(), part, rtol=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nmfcore import nmf
 from nmfcore.models import Dictionary, gssm_separate, learn_dictionary
+from nmfcore.penalties import GroupSparsity
 
 Array = NDArray[Any]
 
@@ -53,6 +55,32 @@ def test_semi_supervised(backend: str) -> None:
     assert share_error(parts, sources) < 0.25
     shuffled = {"a": fit.parts["background"], "b": fit.parts["a"]}
     assert share_error(shuffled, sources) > 0.5
+
+
+@pytest.mark.parametrize("background", [0, 2])
+@pytest.mark.parametrize("lengths", [(30, 30, 30), (30, 45, 12)])
+def test_many_at_once(backend: str, lengths: tuple[int, ...], background: int) -> None:
+    """Each is what it would be alone from the same start: a penalty weighs by the size of its own spectrogram."""
+    examples, sources = scene()
+    model = learn_dictionary(examples, 3, n_iter=20, seed=0, backend=backend)
+    given = [sources["a"][:, :n] + (1 + b) * sources["b"][:, -n:] for b, n in enumerate(lengths)]
+    many: Any = np.stack(given) if len(set(lengths)) == 1 else given
+    options = {"gamma": "1/G", "kind": "mixed", "lam": 1e-3, "n_iter": 8, "backend": backend, "background": background}
+    fit = gssm_separate(many, model, seed=4, **options)
+    assert len(fit.parts["a"]) == len(fit.W) == len(fit.objective) == 3
+    rng = np.random.default_rng(4)
+    rng.uniform(size=(40, background))
+    for b, V in enumerate(given):
+        W = np.hstack([model.W, np.random.default_rng(4).uniform(0.5, 1.5, (40, background)) / 40])
+        H = V.mean() * 40 / W.shape[1] * rng.uniform(0.5, 1.5, (W.shape[1], V.shape[1]))
+        sparse = GroupSparsity(model.groups, [1e-3 * V.size * 2] * 2, "1/G", "mixed")
+        free = slice(model.W.shape[1], None)
+        alone = nmf(
+            V, beta=0, W=W, H=H, free_w=free, penalties=[sparse], normalize=background > 0, n_iter=8, backend=backend
+        )
+        np.testing.assert_allclose(fit.H[b], alone.H, rtol=1e-9)
+        np.testing.assert_allclose(fit.parts["b"][b], alone.W[:, 6:12] @ alone.H[6:12], rtol=1e-9)
+        assert fit.objective[b] == pytest.approx(alone.objective)
 
 
 def test_parts_are_the_model(backend: str) -> None:
@@ -115,7 +143,7 @@ def test_bad_arguments() -> None:
     model = learn_dictionary(examples, 2, n_iter=2, seed=0)
     with pytest.raises(ValueError, match=r"^V has shape \(39, 80\), but the dictionary's patterns have 40 bins"):
         gssm_separate(sources["a"][1:], model)
-    with pytest.raises(ValueError, match=r"^V has shape \(40,\)"):
+    with pytest.raises(ValueError, match=r"^V must be a real matrix \(F, N\).*got shape \(40,\)"):
         gssm_separate(sources["a"][:, 0], model)
     with pytest.raises(ValueError, match=r"^background=-1"):
         gssm_separate(sources["a"], model, background=-1)

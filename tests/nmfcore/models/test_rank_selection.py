@@ -1,4 +1,4 @@
-"""The number of components: planted ranks, consensus measures against plain definitions."""
+"""The number of components: planted ranks, silence, what is refused."""
 
 import io
 from typing import Any
@@ -8,7 +8,6 @@ import pytest
 from numpy.typing import NDArray
 
 from nmfcore.models import select_rank
-from nmfcore.models.rank_selection import agree, cophenetic_correlation
 
 Array = NDArray[Any]
 
@@ -45,26 +44,6 @@ def test_hundreds_of_replicates_and_no_held_out(backend: str) -> None:
         planted(3)[:, :20], [3, 2], n_replicates=200, held_out=0, n_iter=20, tol=0, seed=1, backend=backend
     )
     np.testing.assert_array_equal(found.objective, again.objective)
-
-
-def test_silhouette_is_scikit_learns(rng: np.random.Generator) -> None:
-    metrics = pytest.importorskip("sklearn.metrics")
-    truth = rng.random((8, 3))
-    W = np.stack([(truth + 0.1 * rng.random((8, 3)))[:, rng.permutation(3)] for _ in range(6)])
-    mean, least, _ = agree(W)
-    unit = W / np.linalg.norm(W, axis=1, keepdims=True)
-    flat = np.moveaxis(unit, 1, 2).reshape(-1, 8)
-    labels = (flat @ (truth / np.linalg.norm(truth, axis=0))).argmax(1)
-    each = metrics.silhouette_samples(flat, labels, metric="cosine")
-    assert mean == pytest.approx(each.mean(), rel=1e-9)
-    assert least == pytest.approx(min(each[labels == k].mean() for k in range(3)), rel=1e-9)
-
-
-def test_cophenetic_correlation(rng: np.random.Generator) -> None:
-    same = rng.random((1, 3, 20))
-    assert cophenetic_correlation(np.concatenate([same, same[:, ::-1], same])) == 1
-    random = cophenetic_correlation(rng.random((30, 3, 20)))
-    assert 0 < random < 0.9
 
 
 def test_silence_single_precision_and_is(backend: str) -> None:

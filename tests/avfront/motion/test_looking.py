@@ -1,4 +1,4 @@
-"""What counts as motion, and what is said where only the camera moves."""
+"""What is said where only the camera moves, and where boxes are given."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from avfront.media import Frame, MediaInfo, SoundInfo, VideoInfo
-from avfront.motion.evidence import look, presence
+from avfront.motion.looking import look
 from avfront.motion.regions import Box
 
 cv2 = pytest.importorskip("cv2")
@@ -31,19 +31,6 @@ def film(camera: float, square: float) -> Iterator[Frame]:
         cover = cv2.warpAffine(np.full_like(near, 255), at, (WIDTH, HEIGHT))
         picture = np.where(cover > 127, cv2.warpAffine(near, at, (WIDTH, HEIGHT)), picture)
         yield Frame(k / 25, picture)
-
-
-def test_presence_tells_motion_from_rest_at_any_speed() -> None:
-    speed = np.tile([0.0] * 10 + [20.0] * 10 + [100.0] * 10, 2)[None]
-    there = presence(speed + 3)[0]  # 3: what the flow is unsure about
-    assert there[:10].max() == 0
-    assert there[10] > 0.75 * there[20]
-    assert np.sqrt(np.square(there).mean()) == pytest.approx(10)
-    np.testing.assert_allclose(presence(7 * speed), presence(speed))
-
-
-def test_presence_of_what_never_changes() -> None:
-    np.testing.assert_allclose(presence(np.array([[0.0, 0, 0], [5, 5, 5]])), [[0, 0, 0], [10, 10, 10]])
 
 
 @pytest.mark.parametrize(("camera", "square", "stands_out"), [(0.0, 2.0, True), (0.7, 2.0, True), (6.0, 1.6, False)])
