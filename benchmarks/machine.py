@@ -11,7 +11,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 THREADS = int(os.environ.get("NMFCORE_BENCH_THREADS", len(os.sched_getaffinity(0))))
-KERNELS = ("nmfcore/native/**/*", "nmfcore/backends/jit.py", "nmfcore/cuda/**/*")
+KERNELS = {
+    "cpu": ("nmfcore/native/**/*", "nmfcore/backends/jit*.py"),
+    "gpu": ("nmfcore/cuda/*.cu", "nmfcore/cuda/*.cuh", "nmfcore/cuda/variants.json"),
+}
 PACKAGES = (
     "nmfcore",
     "numpy",
@@ -68,10 +71,10 @@ def blas() -> str | None:
     return None
 
 
-def kernel_sha256() -> str:
-    """A hash of the kernels' sources, so that a result can be told from one of older kernels."""
+def kernel_sha256(device: str = "cpu") -> str:
+    """A hash of the sources of a device's kernels, so that a result can be told from one of older kernels."""
     total = hashlib.sha256()
-    files = {path for pattern in KERNELS for path in ROOT.glob(pattern) if path.is_file()}
+    files = {path for pattern in KERNELS[device] for path in ROOT.glob(pattern) if path.is_file()}
     for path in sorted(files):
         if "__pycache__" in path.parts:
             continue

@@ -88,7 +88,7 @@ def test_iteration(
     work = WORKLOADS[name]()
     entries = contestants(work)
     ceilings()
-    table, others = compete(entries, ROUNDS if work.flops() < 2e9 else 3, benchmark)
+    table, others = compete(entries, ROUNDS if work.flops() < 2e9 else 5, benchmark)
     best = ceilings()
     for entry in entries:
         row = table[entry.name]

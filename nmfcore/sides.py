@@ -20,15 +20,19 @@ class Side:
         self.engine = engine
         self.factor = factor
         self.table = table.copy() if factor == "H" else layout.transposed(table)
-        self.free = [_free_mask(free, int(rank), f"free_{factor.lower()}") for rank in table[:, K]]
+        ranks = table[:, K].tolist()
+        masks = {rank: _free_mask(free, rank, f"free_{factor.lower()}") for rank in sorted(set(ranks))}
+        rows = {rank: np.flatnonzero(mask) for rank, mask in masks.items()}
+        self.free = [masks[rank] for rank in ranks]
+        self.free_rows = [rows[rank] for rank in ranks]
         self.kept: list[tuple[int, Array]] = []  # fixed rows inside K0:K1 of a problem
-        for b, row in enumerate(self.table):
-            mask = self.free[b]
-            used = np.flatnonzero(mask)
-            row[K0], row[K1] = (used[0], used[-1] + 1) if len(used) else (0, 0)
-            fixed = ~mask[row[K0] : row[K1]]
-            if fixed.any():
-                self.kept.append((b, engine.xp.asarray(np.flatnonzero(fixed))))
+        for rank, mask in masks.items():
+            used, same = rows[rank], table[:, K] == rank
+            begin, end = (used[0], used[-1] + 1) if len(used) else (0, 0)
+            self.table[same, K0], self.table[same, K1] = begin, end
+            fixed = np.flatnonzero(~mask[begin:end])
+            if len(fixed):
+                self.kept += [(b, engine.xp.asarray(fixed)) for b in np.flatnonzero(same).tolist()]
         self.idle = bool((self.table[:, K0] == self.table[:, K1]).all())
         if factor == "W" and not self.idle:
             data = data.transposed()  # a copy once, instead of strided reads in every iteration
@@ -105,7 +109,7 @@ class Side:
 
     def descend(self, half: Half, rng: Any) -> NDArray[np.float64]:
         """One sweep of coordinate descent over the free rows of the factor; how far each problem was from rest."""
-        free = [np.flatnonzero(self.free[int(b)]) for b in self.problems]
+        free = [self.free_rows[b] for b in self.problems.tolist()]
         orders = free if rng is None else [rng.permutation(rows) for rows in free]
         l1, l2 = (sum(one.lam for one in self.penalties[0] if isinstance(one, kind)) for kind in (L1, L2))
         moved: NDArray[np.float64] = self.engine.coordinate_update(half, orders, l1, l2)
@@ -147,24 +151,31 @@ def bind(
 
     Those on the scale of a factor bring the start to that scale.
     """
-    bound: list[tuple[Penalty, ...]] = []
-    count, engine = len(factors.table), sides[0].engine
-    dense = engine.engine if isinstance(engine, Sparse) else engine
-    if not any(isinstance(one, Started) for one in penalties):
-        bound = [cast(tuple[Penalty, ...], tuple(penalties))] * count
-    for b in range(len(bound), count):
-        wt, h = factors.of(b)
-        fixed = []
-        for side, factor in zip(sides, (h, wt), strict=True):
-            rows = engine.xp.asarray(np.flatnonzero(~side.free[b]))
-            fixed.append((factor, rows, factor[rows]))
-        given = (b // n_restarts, count // n_restarts, wt, h, dense)
-        bound.append(tuple(one.start(*given) if isinstance(one, Started) else one for one in penalties))
-        for factor, rows, values in fixed:
-            factor[rows] = values
+    problems = range(len(factors.table))
+    if any(isinstance(one, Started) for one in penalties):
+        bound = [_started(penalties, factors, sides, b, n_restarts) for b in problems]
+    else:
+        bound = [cast(tuple[Penalty, ...], tuple(penalties))] * len(problems)
     for side in sides:
         side.attach(bound)
     return bound
+
+
+def _started(
+    penalties: Sequence[Penalty | Started], factors: Factors, sides: tuple[Side, Side], b: int, n_restarts: int
+) -> tuple[Penalty, ...]:
+    """The penalties of problem b; rows of its factors that are fixed keep their scale."""
+    engine, (wt, h) = sides[0].engine, factors.of(b)
+    fixed = []
+    for side, factor in zip(sides, (h, wt), strict=True):
+        rows = engine.xp.asarray(np.flatnonzero(~side.free[b]))
+        fixed.append((factor, rows, factor[rows]))
+    dense = engine.engine if isinstance(engine, Sparse) else engine
+    given = (b // n_restarts, len(factors.table) // n_restarts, wt, h, dense)
+    found = tuple(one.start(*given) if isinstance(one, Started) else one for one in penalties)
+    for factor, rows, values in fixed:
+        factor[rows] = values
+    return found
 
 
 def _free_mask(free: Any, rank: int, name: str) -> NDArray[np.bool_]:

@@ -68,7 +68,7 @@ def main() -> int:
                 traceback.print_exc()
                 failed.append(name)
                 continue
-            write(options.output, name, common | {"kernel_sha256": machine.kernel_sha256()} | result)
+            write(options.output, name, common | {"kernel_sha256": machine.kernel_sha256("gpu")} | result)
     if failed:
         print(f"not measured: {', '.join(failed)}", file=sys.stderr)
     return int(bool(failed) or "failed" in str(common.get("checked")))
