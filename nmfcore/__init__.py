@@ -4,7 +4,7 @@ Arrays in, arrays out. Start with :func:`nmfcore.nmf` (any β-divergence, batche
 :mod:`nmfcore.models`, and the local Gaussian model of multichannel recordings in :mod:`nmfcore.spatial`.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
@@ -27,19 +27,21 @@ __all__ = ["Result", "info", "istft", "nmf", "stft", *_SUBMODULES]
 if TYPE_CHECKING:
     from nmfcore import backends, masks, metrics, models, penalties, spatial
     from nmfcore._info import info
-    from nmfcore.estimators import NMF, MiniBatchNMF, non_negative_factorization
+    from nmfcore.estimators import NMF as NMF
+    from nmfcore.estimators import MiniBatchNMF as MiniBatchNMF
+    from nmfcore.estimators import non_negative_factorization as non_negative_factorization
     from nmfcore.solve import Result, nmf
     from nmfcore.transform import istft, stft
+else:  # type checkers know the names above, and no others
 
+    def __getattr__(name):
+        from importlib import import_module
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
-    if name in _SUBMODULES:
-        return import_module(f"nmfcore.{name}")
-    raise AttributeError(f"module 'nmfcore' has no attribute {name!r}")
+        if name in _HOME:
+            return getattr(import_module(_HOME[name]), name)
+        if name in _SUBMODULES:
+            return import_module(f"nmfcore.{name}")
+        raise AttributeError(f"module 'nmfcore' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -119,8 +119,14 @@ def number(table: Table, copies: int) -> None:
 
 
 def _canonical(piece: Any, dtype: np.dtype[Any]) -> Any:
-    """A CSC matrix of that type, its rows sorted within columns, without duplicates and stored zeros."""
-    out = piece.tocsc().astype(dtype)
+    """A CSC matrix of that type, its rows sorted within columns, without duplicates and stored zeros.
+
+    The user's own where it is such a matrix.
+    """
+    out = piece.tocsc()
+    out = out if out.dtype == dtype else out.astype(dtype)
+    if out.has_canonical_format and out.data.all():
+        return out
     if out is piece or out.data is getattr(piece, "data", None):
         out = out.copy()
     out.sum_duplicates()

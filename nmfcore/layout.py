@@ -13,7 +13,7 @@ the update of W is the update of H of the transposed problem, with the same code
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
@@ -85,7 +85,9 @@ class Half(NamedTuple):
 
 def offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where each of several consecutive pieces begins."""
-    return np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+    begins = np.zeros(len(sizes), np.int64)
+    np.cumsum(sizes[:-1], out=begins[1:])
+    return begins
 
 
 def make_table(shapes: Sequence[tuple[int, int]], ranks: Sequence[int], copies: int = 1) -> Table:
@@ -183,11 +185,15 @@ class Form:
 
 @dataclass(frozen=True)
 class Matrices:
-    """The user's V (or weights) of a batch in one flat buffer, without a copy where it already lies so."""
+    """The user's V (or weights) of a batch in one flat buffer, without a copy where it already lies so.
+
+    `turned` is the flat buffer of the transposed matrices, where the user's own array is one.
+    """
 
     flat: Array
     shapes: tuple[tuple[int, int], ...]
     form: Form
+    turned: Array | None = None
 
     @staticmethod
     def of(value: Any, name: str = "V", dtype: np.dtype[Any] | None = None) -> "Matrices":
@@ -196,7 +202,7 @@ class Matrices:
         >>> Matrices.of([np.ones((2, 3)), np.ones((2, 5))]).shapes
         ((2, 3), (2, 5))
         """
-        form = Form(None)
+        form, turned = Form(None), None
         if isinstance(value, (list, tuple)) and any(np.ndim(piece) == 2 for piece in value):
             xp = namespace(value[0])
             pieces = [xp.asarray(piece) for piece in value]
@@ -219,11 +225,13 @@ class Matrices:
                 )
             form = Form(array.shape[:-2])
             flat = xp.ascontiguousarray(array, dtype or working_dtype(array)).reshape(-1)
+            if array.ndim == 2 and array.flags.f_contiguous and array.dtype == flat.dtype:
+                turned = array.T.reshape(-1)
             count = int(np.prod(array.shape[:-2]))
             shapes = ((int(array.shape[-2]), int(array.shape[-1])),) * count
         if not shapes or any(f == 0 or n == 0 for f, n in shapes):
             raise ValueError(f"{name} is empty: every matrix needs at least one row and one column.")
-        return Matrices(flat, shapes, form)
+        return Matrices(flat, shapes, form, turned)
 
     def check_nonnegative(self, name: str = "V") -> None:
         """Raise unless every entry is finite and ≥ 0."""
@@ -240,7 +248,7 @@ class Matrices:
 
     def to(self, xp: Any) -> "Matrices":
         """In host memory (NumPy) or on the device (CuPy)."""
-        return replace(self, flat=placed(self.flat, xp))
+        return self if xp is self.home else Matrices(placed(self.flat, xp), self.shapes, self.form)
 
     def peaks(self) -> NDArray[np.float64]:
         """The largest entry of each matrix."""
@@ -253,7 +261,8 @@ class Matrices:
         missing = weights.flat == 0
         if not missing.any():
             return self
-        filled = replace(self, flat=self.home.where(missing, self.flat.dtype.type(0), self.flat))
+        flat = self.home.where(missing, self.flat.dtype.type(0), self.flat)
+        filled = Matrices(flat, self.shapes, self.form)
         for piece, weight in zip(filled.pieces(), weights.pieces(), strict=True):
             gone = weight == 0
             piece[gone] = piece.sum(dtype=np.float64) / max(int((~gone).sum()), 1)
@@ -262,7 +271,7 @@ class Matrices:
     def times(self, factors: NDArray[np.float64]) -> "Matrices":
         """A copy with each matrix multiplied by its factor."""
         scaled = [piece * piece.dtype.type(factor) for piece, factor in zip(self.pieces(), factors, strict=True)]
-        return replace(self, flat=self.home.concatenate([piece.reshape(-1) for piece in scaled]))
+        return Matrices(self.home.concatenate([piece.reshape(-1) for piece in scaled]), self.shapes, self.form)
 
     def pieces(self) -> list[Array]:
         """The matrices, as views."""
@@ -270,13 +279,15 @@ class Matrices:
         return [view(self.flat, int(a), *shape) for a, shape in zip(at, self.shapes, strict=True)]
 
     def transposed(self) -> "Matrices":
-        """A contiguous copy with every matrix transposed."""
-        flat = np.empty_like(self.flat)
-        at = 0
-        for piece in self.pieces():
-            view(flat, at, *piece.shape[::-1])[...] = piece.T
-            at += piece.size
-        return replace(self, flat=flat, shapes=tuple((n, f) for f, n in self.shapes))
+        """With every matrix transposed: a contiguous copy, unless there is one."""
+        flat = self.turned
+        if flat is None:
+            flat = np.empty_like(self.flat)
+            at = 0
+            for piece in self.pieces():
+                view(flat, at, *piece.shape[::-1])[...] = piece.T
+                at += piece.size
+        return Matrices(flat, tuple((n, f) for f, n in self.shapes), self.form, self.flat)
 
 
 def working_dtype(*arrays: Array) -> np.dtype[Any]:

@@ -54,7 +54,7 @@ class Loop:
         both = zip(sides[1].free, sides[0].free, strict=True) if options.normalize else ()
         self.movable = [_as_slice(w & h, engine.xp) for w, h in both]
         self.busy = [side for side in sides if not side.idle]
-        euclidean = options.beta == 2 and not options.weighted and not options.descends
+        euclidean = options.beta == 2 and not options.weighted
         if euclidean and len(self.busy) == 1 and engine.xp is np:
             self.engine = self.busy[0].engine = FixedPatterns(engine)
         self._select()

@@ -20,15 +20,19 @@ class Side:
         self.engine = engine
         self.factor = factor
         self.table = table.copy() if factor == "H" else layout.transposed(table)
-        self.free = [_free_mask(free, int(rank), f"free_{factor.lower()}") for rank in table[:, K]]
+        ranks = table[:, K].tolist()
+        masks = {rank: _free_mask(free, rank, f"free_{factor.lower()}") for rank in sorted(set(ranks))}
+        rows = {rank: np.flatnonzero(mask) for rank, mask in masks.items()}
+        self.free = [masks[rank] for rank in ranks]
+        self.free_rows = [rows[rank] for rank in ranks]
         self.kept: list[tuple[int, Array]] = []  # fixed rows inside K0:K1 of a problem
-        for b, row in enumerate(self.table):
-            mask = self.free[b]
-            used = np.flatnonzero(mask)
-            row[K0], row[K1] = (used[0], used[-1] + 1) if len(used) else (0, 0)
-            fixed = ~mask[row[K0] : row[K1]]
-            if fixed.any():
-                self.kept.append((b, engine.xp.asarray(np.flatnonzero(fixed))))
+        for rank, mask in masks.items():
+            used, same = rows[rank], table[:, K] == rank
+            begin, end = (used[0], used[-1] + 1) if len(used) else (0, 0)
+            self.table[same, K0], self.table[same, K1] = begin, end
+            fixed = np.flatnonzero(~mask[begin:end])
+            if len(fixed):
+                self.kept += [(b, engine.xp.asarray(fixed)) for b in np.flatnonzero(same).tolist()]
         self.idle = bool((self.table[:, K0] == self.table[:, K1]).all())
         if factor == "W" and not self.idle:
             data = data.transposed()  # a copy once, instead of strided reads in every iteration
@@ -105,7 +109,7 @@ class Side:
 
     def descend(self, half: Half, rng: Any) -> NDArray[np.float64]:
         """One sweep of coordinate descent over the free rows of the factor; how far each problem was from rest."""
-        free = [np.flatnonzero(self.free[int(b)]) for b in self.problems]
+        free = [self.free_rows[b] for b in self.problems.tolist()]
         orders = free if rng is None else [rng.permutation(rows) for rows in free]
         l1, l2 = (sum(one.lam for one in self.penalties[0] if isinstance(one, kind)) for kind in (L1, L2))
         moved: NDArray[np.float64] = self.engine.coordinate_update(half, orders, l1, l2)

@@ -6,6 +6,7 @@ and ``"cuda:tf32"`` choose its precision). See :class:`Backend` for what a backe
 """
 
 import warnings
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -30,10 +31,11 @@ def available() -> list[str]:
     return [*found[:-1], *(["cuda"] if cuda.present() else []), found[-1]]
 
 
-def _for_cpu() -> list[str]:
+@cache  # a search of the disk
+def _for_cpu() -> tuple[str, ...]:
     """Asks for no GPU: that would import CuPy."""
     needs = {"native": "nmfcore._native", "jit": "numba", "reference": "numpy"}
-    return [name for name in PREFERENCE if find_spec(needs[name]) is not None]
+    return tuple(name for name in PREFERENCE if find_spec(needs[name]) is not None)
 
 
 def get(name: str = "auto", device: str = "auto", data: Any = None) -> Backend:

@@ -68,12 +68,13 @@ def coordinate_update(
     moved = np.zeros(len(half.table))
     for b, (row, wtv, order) in enumerate(zip(half.table.tolist(), cross, orders, strict=True)):
         wt, h = view(half.Wt, row[W_AT], row[K], row[F]), view(half.H, row[H_AT], row[K], row[N])
-        gram = wt @ wt.T + l2 * namespace(wt).eye(len(wt), dtype=wt.dtype)
+        gram = wt @ wt.T
+        if l2:
+            gram += l2 * namespace(wt).eye(len(wt), dtype=wt.dtype)
         diagonal = gram.diagonal()
-        some = diagonal > least
-        inverse = np.where(some, 1 / np.where(some, diagonal, 1), 0).astype(diagonal.dtype)
+        inverse = (1 / np.where(diagonal > least, diagonal, np.inf)).astype(diagonal.dtype, copy=False)
         if l1:
-            wtv -= h.dtype.type(l1)
+            wtv = wtv - h.dtype.type(l1)
         moved[b] = sweep(h, gram, wtv, inverse, order)
     return moved
 

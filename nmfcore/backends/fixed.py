@@ -19,6 +19,7 @@ class FixedPatterns(Around):
         super().__init__(engine)
         self._neg: Array | None = None
         self._grams: dict[int, Array] = {}  # by W_AT
+        self._cross: dict[int, Array] = {}  # by H_AT
 
     def split_gradient(self, half: Half) -> tuple[Array, Array]:
         if self._neg is None:
@@ -31,6 +32,12 @@ class FixedPatterns(Around):
             h, below = (view(flat, row[H_AT], row[K], row[N]) for flat in (half.H, pos))
             np.matmul(self._grams[row[W_AT]], h, out=below[row[K0] : row[K1]])
         return self._neg.copy(), pos
+
+    def cross_products(self, half: Half) -> list[Array]:
+        at = half.table[:, H_AT].tolist()
+        if not self._cross:
+            self._cross = dict(zip(at, self.engine.cross_products(half), strict=True))
+        return [self._cross[each] for each in at]
 
     def divergence(self, half: Half) -> NDArray[np.float64]:
         values: NDArray[np.float64] = self.engine.divergence(half)

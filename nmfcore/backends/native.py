@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmfcore import _native
+from nmfcore import _native  # type: ignore[attr-defined]  # compiled
 from nmfcore.backends import composed
 from nmfcore.backends.base import Backend, Covariances
 from nmfcore.layout import H_AT, Array, Half, K, N, Table, view

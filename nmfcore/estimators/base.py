@@ -5,7 +5,7 @@ then Wᵀ and goes first, as in scikit-learn.
 """
 
 import warnings
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class Factorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     n_features_in_: int
     batched: bool = False
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Learn the components of X; `params` are those of `fit_transform`."""
         self.fit_transform(X, **params)
         return self

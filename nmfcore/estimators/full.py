@@ -172,7 +172,7 @@ class NMF(Factorizer):
     def _begin(self, X: Any, W: Any, H: Any, update_H: bool) -> tuple[Any, Any]:
         """The start of one matrix, whose missing entries count as the mean of the others."""
         seen = X
-        if not is_sparse(X) and bool((X != X).any()):
+        if _has_gaps(X):
             seen = np.where(np.isnan(X), np.nanmean(X), X)
         self._check_zeros(seen)
         start, H = self._start(seen, W, H, update_H)
@@ -208,7 +208,7 @@ class NMF(Factorizer):
             penalties=[penalty(lam, factor) for penalty, lam, factor in weighed if lam > 0],
             solver=self.solver,
             shuffle=self.shuffle,
-            seed=_generator(self.random_state),
+            seed=_generator(self.random_state) if self.shuffle else 0,
             n_iter=self.max_iter,
             tol=self.tol if self.solver == "cd" else self._settled if self.tol > 0 else 0.0,
             device=self.device,
@@ -366,12 +366,14 @@ class _Progress:
 
 def _observed(X: Any, weights: Any) -> Any:
     """The weights of one matrix, 0 where it is NaN; None where there is nothing to weigh."""
-    if is_sparse(X):
+    if not _has_gaps(X):
         return weights
-    missing = X != X
-    if not bool(missing.any()):
-        return weights
-    return np.where(missing, 0, 1 if weights is None else weights).astype(X.dtype)
+    return np.where(X != X, 0, 1 if weights is None else weights).astype(X.dtype)
+
+
+def _has_gaps(X: Any) -> bool:
+    """Whether entries of a dense X are missing."""
+    return not is_sparse(X) and bool(np.isnan(X.min()))  # NaN propagates
 
 
 def _generator(random_state: Any) -> np.random.RandomState:

@@ -6,7 +6,7 @@ The sums, and a batch as a problem for a backend, are those of :mod:`nmfcore.min
 import warnings
 from collections.abc import Iterator
 from itertools import cycle, islice
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,7 +143,7 @@ class MiniBatchNMF(Factorizer):
         self.components_, self.n_components_ = wrap(H, kind), len(H)
         return wrap(np.ascontiguousarray(np.concatenate(parts, axis=1).T), kind)
 
-    def partial_fit(self, X: Any, y: Any = None, W: Any = None, H: Any = None) -> "MiniBatchNMF":
+    def partial_fit(self, X: Any, y: Any = None, W: Any = None, H: Any = None) -> Self:
         """Take X as one more mini-batch; the first call begins as `fit_transform` does. W and H count there only."""
         first = not hasattr(self, "components_")
         if first:

@@ -341,9 +341,9 @@ template <typename T> struct Desk {
     T *packed, *totals, *panels, *ratios, *signals, *weights, *gram;
     int64_t holds = -1;  // the problem whose W is packed
     const double *momentum = nullptr;  // of each problem in this sweep
-    Desk(int64_t K, int64_t packed_size, int64_t C)
-        : memory((packed_size + K + 64 + (K + ROWS) * K + GROUP * Panel<T>::size(K) + 2 * CHUNK * Panel<T>::cols +
-                  (C + ROWS) * (Panel<T>::cols + K)) *
+    Desk(int64_t K, int64_t packed_size, int64_t C, bool grams)
+        : memory((packed_size + K + 64 + (grams ? (K + ROWS) * K : 0) + GROUP * Panel<T>::size(K) +
+                  2 * CHUNK * Panel<T>::cols + (C + ROWS) * (Panel<T>::cols + K)) *
                  int64_t(sizeof(T))),
           packed(static_cast<T *>(memory.memory)), totals(packed + packed_size), panels(totals + (K + 63) / 64 * 64),
           ratios(panels + GROUP * Panel<T>::size(K)), signals(ratios + 2 * CHUNK * Panel<T>::cols),
@@ -490,7 +490,7 @@ template <typename T, typename WORK> static void run_sweeps(const FactorJob<T> *
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         FlushSubnormals flush;
-        Desk<T> desk(K, packed, C);
+        Desk<T> desk(K, packed, C, WORK::kind == FROBENIUS || C > 0);
         Scratch scratch(ending);
         if (whole) {
 #pragma omp for schedule(dynamic, 1)

@@ -106,6 +106,14 @@ def test_starts(init: str) -> None:
     np.testing.assert_allclose(fit.H, dense.H, rtol=1e-6, atol=1e-9)
 
 
+def test_a_canonical_matrix_is_not_copied() -> None:
+    V = sparse.csc_array(holes((9, 20)))
+    assert np.shares_memory(Compressed.of(V).columns[0].data, V.data)
+    scattered = sparse.csc_array((np.ones(3), np.array([4, 0, 2]), np.array([0, 2, 3])), shape=(9, 2))
+    for changed in (V.astype(np.float32), scattered):
+        assert not np.shares_memory(Compressed.of(changed, dtype=np.dtype(np.float64)).columns[0].data, changed.data)
+
+
 def test_inputs_are_not_changed() -> None:
     V = sparse.csr_matrix((np.array([1.0, 0.0, 2.0, 3.0]), np.array([1, 0, 1, 1]), np.array([0, 3, 4])), shape=(2, 3))
     kept = V.copy()

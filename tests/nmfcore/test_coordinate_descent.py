@@ -123,3 +123,17 @@ def test_errors(arguments: dict[str, Any], message: str) -> None:
     V, begin = problem()
     with pytest.raises(ValueError, match=message):
         nmf(V, **{"beta": 2, "solver": "cd", **begin, **arguments})
+
+
+@pytest.mark.parametrize("penalties", [[], [L1(0.3), L2(0.2)]])
+def test_patterns_that_stay_are_met_anew_in_every_iteration(penalties: list[Any], backend: str) -> None:
+    """What is kept of them from iteration to iteration is not used up; a batch shrinks as its problems stop."""
+    rng = np.random.default_rng(0)
+    V, W, H = rng.random((3, 9, 20)), rng.random((3, 9, 4)), rng.random((3, 4, 20))
+    options: dict[str, Any] = {"solver": "cd", "beta": 2, "free_w": False, "penalties": penalties, "backend": backend}
+    fit = nmf(V, W=W, H=H, n_iter=40, tol=0.02, **options)
+    assert len(set(fit.n_iter.tolist())) > 1
+    for v, w, h, got, n_iter in zip(V, W, H, fit.H, fit.n_iter, strict=True):
+        for _ in range(n_iter):
+            h = nmf(v, W=w, H=h, n_iter=1, **options).H
+        np.testing.assert_allclose(got, h, rtol=1e-12, atol=1e-14)

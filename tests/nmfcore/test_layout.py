@@ -93,6 +93,17 @@ def test_a_contiguous_array_is_not_copied() -> None:
     assert np.shares_memory(Matrices.of(array).flat, array)
 
 
+def test_the_transpose_of_an_array_in_fortran_order_is_not_copied() -> None:
+    array = np.arange(12.0).reshape(4, 3).T
+    given = Matrices.of(array)
+    assert np.shares_memory(given.transposed().flat, array)
+    np.testing.assert_array_equal(given.transposed().pieces()[0], array.T)
+    assert np.shares_memory(given.transposed().transposed().flat, given.flat)
+    np.testing.assert_array_equal(given.times(np.array([2.0])).transposed().pieces()[0], 2 * array.T)
+    holes = given.with_missing(Matrices.of((array != 5).astype(float)))
+    np.testing.assert_array_equal(holes.transposed().pieces()[0], holes.pieces()[0].T)
+
+
 def test_strided_arrays_are_read_right() -> None:
     array = np.arange(48.0).reshape(4, 12)[::2, 1::3].T
     np.testing.assert_array_equal(Matrices.of(array).pieces()[0], array)

@@ -69,6 +69,8 @@ def test_inputs_are_not_changed(backend: str) -> None:
             "H": rng.random((*shape[:-2], 3, 9)),
             "weights": rng.random(shape),
         }
+        if shape == (7, 9):
+            given["V"] = np.asfortranarray(given["V"])  # whose transpose is not copied
         kept = {name: value.copy() for name, value in given.items()}
         for value in given.values():
             value.flags.writeable = False
@@ -123,3 +125,9 @@ def test_awkward_data_stay_finite(beta: float, dtype: type, backend: str) -> Non
 def test_silence_has_a_silent_model(backend: str) -> None:
     fit = nmf(np.zeros((4, 6)), 2, beta=1, n_iter=5, seed=0, backend=backend)
     assert not (fit.W @ fit.H).any()
+
+
+def test_more_components_than_there_is_room_for_their_products() -> None:
+    """K × K numbers would be more than any memory holds; but for β = 2 nothing needs them."""
+    fit = nmf(np.ones((3, 4), np.float32), 300_000, beta=0, n_iter=1, seed=0)
+    assert np.isfinite(fit.objective)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from benchmarks.quality import peers, recordings, rooms, scores, tables
-from benchmarks.quality.mixtures import Mixture
+from benchmarks.quality import recordings, tables
+from benchmarks.quality.measuring import scored
 
 from . import NAME, caption, draw, table
 from . import __doc__ as purpose
@@ -32,22 +32,11 @@ def measure(count: int, seed: int, only: Sequence[str], again: bool) -> dict[str
         kept = entry["scores"]
         for row in wanted:
             if possible(row, mixture) and (again or row not in kept):
-                kept[row] = scored(row, mixture)
+                kept[row] = scored(mixture, partial(ROWS[row], mixture, len(mixture.mix)), blind=row in BLIND)
+                said = f"{kept[row]['sdr'][0]:6.2f} dB {kept[row]['seconds']:6.1f} s"
+                print(f"{mixture.name:60s} {row:24s} {said}", file=sys.stderr, flush=True)
                 tables.write(NAME, result)
     return result
-
-
-def scored(row: str, mixture: Mixture) -> dict[str, Any]:
-    """Scores of one row on one mixture, at the first two microphones, and the seconds that it took."""
-    began = time.process_time()
-    images = ROWS[row](mixture, len(mixture.mix))
-    seconds = time.process_time() - began
-    if row in BLIND:
-        images = peers.assigned(mixture.images, images)
-    found: dict[str, Any] = scores.images(mixture.images[:, :2], images[:, :2])
-    found |= scores.speech(mixture.images[0, 0], images[0, 0], rooms.RATE)
-    print(f"{mixture.name:60s} {row:24s} {found['sdr'][0]:6.2f} dB {seconds:6.1f} s", file=sys.stderr, flush=True)
-    return found | {"seconds": round(seconds, 2)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -51,7 +51,7 @@ def test_voices_and_noises_of_the_examples_are_not_in_the_recording():
 
 
 @needs
-def test_an_interrupted_demo_leaves_nothing(tmp_path, monkeypatch):
+def test_an_interrupted_demo_leaves_nothing(tmp_path):
     def stop(stage: str, share: float) -> None:
         if stage == "separate":
             raise KeyboardInterrupt

@@ -1,9 +1,9 @@
-"""What counts as motion."""
+"""What counts as motion, and which clusters move most."""
 
 import numpy as np
 import pytest
 
-from avfront.motion.motions import presence
+from avfront.motion.motions import Motions, presence
 
 
 def test_presence_tells_motion_from_rest_at_any_speed() -> None:
@@ -17,3 +17,10 @@ def test_presence_tells_motion_from_rest_at_any_speed() -> None:
 
 def test_presence_of_what_never_changes() -> None:
     np.testing.assert_allclose(presence(np.array([[0.0, 0, 0], [5, 5, 5]])), [[0, 0, 0], [10, 10, 10]])
+
+
+def test_strongest() -> None:
+    speeds = np.array([[1.0, 1], [3, 3], [2, 2], [5, 5]])
+    motions = Motions(speeds, np.array([0, 0, 1, 0]), speeds, np.zeros(4, int))
+    assert motions.strongest(2).tolist() == [3, 1, 2]
+    assert motions.count == 2

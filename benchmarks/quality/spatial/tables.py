@@ -1,52 +1,18 @@
-"""Speech in diffuse noise on two microphones: the rows of Duong et al. (2018), ours, peers, and both ends.
-
-    python -m benchmarks.quality.spatial [--quick] [--mixtures N] [--seed S] [--seeds R] [--name NAME] [--row ROW]
-    python -m benchmarks.quality.spatial --show         table, caption and picture from the kept result
-
-Scores are museval v4 image SDR, ISR, SIR, SAR over whole recordings. Where several seeds are run, SDR is the
-mean over them (image SDR needs no projection), the other scores are of the first.
-"""
+"""What the result says of the rows: the table, the caption and the picture."""
 
 from __future__ import annotations
 
-import argparse
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from . import ours, peers, recordings, rooms, scores, tables
-from .mixtures import Mixture, mixtures
+from benchmarks.quality import tables
 
-Array = NDArray[Any]
-Row = Callable[[Mixture, int], Array]
+from .rows import BLIND, DEFAULT, SEEDED
+
 NAME = "quality-spatial"
 TITLE = "Speech in noise, simulated rooms"
-
-SEEDED: dict[str, Row] = {
-    "nmfcore default": lambda m, seed: ours.product(m, rooms.microphones(), seed=seed),
-    "nmfcore, one fit": lambda m, seed: ours.product(m, rooms.microphones(), seed=seed, fits=1),
-    "nmfcore, places unknown": lambda m, seed: ours.product(m, None, seed=seed),
-    "GSSM + SV separation": lambda m, seed: ours.separate(m, ours.SEPARATION, seed),
-    "GSSM + SV separation, no sparsity": lambda m, seed: ours.separate(m, ours.NO_SPARSITY, seed),
-    "GSSM + SV separation, joint dictionary": lambda m, seed: ours.separate(m, ours.JOINT_DICTIONARY, seed),
-    "GSSM + SV denoising": lambda m, seed: ours.separate(m, ours.DENOISING, seed),
-    "NMF baseline (Arberet)": lambda m, seed: ours.separate(m, ours.NMF_BASELINE, seed),
-}
-BLIND: dict[str, Row] = {
-    "FastMNMF2": lambda m, seed: peers.fastmnmf2(m.mix, seed=seed),
-    "FastMNMF2, 2048": lambda m, seed: peers.fastmnmf2(m.mix, 2048, 2, seed=seed),
-    "ILRMA": lambda m, seed: peers.ilrma(m.mix, seed=seed),
-    "AuxIVA": lambda m, seed: peers.auxiva(m.mix),
-    "ssspy GaussMNMF": lambda m, seed: peers.gaussmnmf(m.mix, seed=seed),
-}
-ENDS: dict[str, Row] = {
-    "mixture": lambda m, seed: peers.mixture(m.mix),
-    "oracle Wiener filter": lambda m, seed: peers.oracle(m.images),
-}
 PAPER = {  # Table I, mean speech SDR and SIR in dB, on SiSEC's recordings: the setting, not these mixtures
     "GSSM + SV separation": (8.1, 11.0),
     "GSSM + SV separation, no sparsity": (1.8, 1.5),
@@ -65,37 +31,6 @@ ORDERINGS = (
     ),
     ("NMF baseline > no sparsity", "NMF baseline (Arberet)", "GSSM + SV separation, no sparsity"),
 )
-
-
-def measure(
-    count: int, seed: int, seeds: int, kept: dict[str, Any] | None = None, only: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Every row on every mixture; or `only` some rows, put into a `kept` result of the same mixtures."""
-    rows = {**SEEDED, **BLIND, **ENDS}
-    result = tables.stamp(NAME, seed) | {"seeds": seeds, "points": rooms.POINTS, "rows": list(rows)}
-    result["mixtures"] = [] if kept is None else kept["mixtures"]
-    for index, mixture in enumerate(mixtures(count, seed)):
-        print(mixture.name, file=sys.stderr, flush=True)
-        if kept is None:
-            result["mixtures"].append({"facts": mixture.facts, "scores": {}})
-        entry = result["mixtures"][index]
-        for name, row in rows.items():
-            if only and name not in only:
-                continue
-            began = time.process_time()
-            images = row(mixture, 0)
-            seconds = time.process_time() - began
-            if name in BLIND:
-                images = peers.assigned(mixture.images, images)
-            score: dict[str, Any] = scores.images(mixture.images, images)
-            score |= scores.speech(mixture.images[0, 0], images[0, 0], rooms.RATE)
-            score["seconds"] = round(seconds, 2)
-            if name in SEEDED:
-                more = [scores.sdr(mixture.images, row(mixture, s)).tolist() for s in range(1, seeds)]
-                score["sdr_by_seed"] = [score["sdr"], *more]
-            entry["scores"][name] = score
-            print(f"  {name:42s} {score['sdr'][0]:6.2f} dB {seconds:6.1f} s", file=sys.stderr, flush=True)
-    return result
 
 
 def values(result: dict[str, Any], row: str, score: str = "sdr", source: int = 0) -> list[float]:
@@ -129,7 +64,7 @@ def table(result: dict[str, Any]) -> str:
         seeds = spread_over_seeds(result, name)
         rows.append(
             [
-                f"**{name}**" if name == "nmfcore default" else name,
+                f"**{name}**" if name == DEFAULT else name,
                 f"{np.mean(sdr):.1f} ± {tables.standard_error(sdr):.1f}",
                 *(f"{_mean(values(result, name, score)):.1f}" for score in ("sir", "isr", "sar")),
                 *(f"{_mean(values(result, name, score, 1)):.1f}" for score in ("sdr", "sir")),
@@ -161,14 +96,14 @@ def table(result: dict[str, Any]) -> str:
 
 def headline(result: dict[str, Any]) -> str:
     """The default beside the blind methods, in few rows."""
-    shown = ["nmfcore default", *BLIND, "NMF baseline (Arberet)", "mixture", "oracle Wiener filter"]
+    shown = [DEFAULT, *BLIND, "NMF baseline (Arberet)", "mixture", "oracle Wiener filter"]
     rows = [
         [name, *(f"{_mean(values(result, name, score)):.1f}" for score in ("sdr", "sir", "sar"))]
         for name in shown
         if name in result["rows"]
     ]
     peer = max(BLIND, key=lambda name: _mean(values(result, name)))
-    lead = tables.verdict(values(result, "nmfcore default"), values(result, peer))
+    lead = tables.verdict(values(result, DEFAULT), values(result, peer))
     return "\n\n".join(
         (
             tables.markdown(["mean over stereo mixtures, dB", "speech SDR", "SIR", "SAR"], rows),
@@ -181,7 +116,7 @@ def caption(result: dict[str, Any]) -> str:
     """What the table shows, and which of the paper's orderings hold in it."""
     facts = [entry["facts"] for entry in result["mixtures"]]
     levels = sorted({fact["snr_db"] for fact in facts})
-    mine = values(result, "nmfcore default")
+    mine = values(result, DEFAULT)
     against = [f"{peer} {tables.verdict(mine, values(result, peer))}" for peer in (*BLIND, "NMF baseline (Arberet)")]
     hard = [i for i, fact in enumerate(facts) if fact["snr_db"] <= 0]
     at_zero = [
@@ -216,7 +151,7 @@ def draw(result: dict[str, Any], name: str) -> None:
     """The picture: speech SDR of every row."""
     colours = {
         **dict.fromkeys(SEEDED, "#8fa8cc"),
-        "nmfcore default": "#2f5c9e",
+        DEFAULT: "#2f5c9e",
         **dict.fromkeys(BLIND, "#937860"),
     }
     tables.bars(
@@ -231,34 +166,3 @@ def draw(result: dict[str, Any], name: str) -> None:
 def _mean(numbers: Sequence[float]) -> float:
     """Mean; scores above 100 dB (an estimate without that error) count as 100."""
     return float(np.mean(np.minimum(numbers, 100.0)))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.spatial", description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="3 mixtures, one seed; the result is not kept")
-    parser.add_argument("--mixtures", type=int, default=15)
-    parser.add_argument("--seed", type=int, default=0, help="of the mixtures")
-    parser.add_argument("--seeds", type=int, default=3, help="how many seeds of each random start")
-    parser.add_argument("--name", default=NAME, help="of the result file")
-    parser.add_argument(
-        "--row", action="append", default=[], help="measure this row alone, keep others; may be repeated"
-    )
-    parser.add_argument("--show", action="store_true", help="only show and draw the kept result")
-    options = parser.parse_args(arguments)
-    if options.show:
-        result = tables.read(options.name)
-    else:
-        recordings.folder()
-        kept = tables.read(options.name) if options.row else None
-        amount = (3, options.seed, 1) if options.quick else (options.mixtures, options.seed, options.seeds)
-        result = measure(*amount, kept, options.row)
-        if not options.quick:
-            print(tables.write(options.name, result), file=sys.stderr)
-    print(table(result), caption(result), sep="\n\n")
-    if not options.quick:
-        draw(result, options.name)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
