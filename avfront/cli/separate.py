@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -86,6 +87,14 @@ def separate(
         from avfront.separation import run as run_jobs
         from avfront.sources import parse
 
+        shared: dict[str, Any] = {
+            "references": files_by_name(reference or []),
+            "seed": seed,
+            "device": device,
+            "force": force,
+            "picture": picture,
+            "memory_gb": memory,
+        }
         by_motion = {
             "--boxes": boxes,
             "--objects": objects,
@@ -123,13 +132,8 @@ def separate(
 
             moving = replace(
                 motion_job(mix[0], output, method, components, iterations, mocap, by_motion),
-                references=files_by_name(reference or []),
-                seed=seed,
-                device=device,
-                force=force,
-                picture=picture,
                 video=overlay,
-                memory_gb=memory,
+                **shared,
             )
             outcome = work(lambda progress: run_motion_job(moving, progress), show=not (quiet or json_))
             tell([outcome], as_json=json_, quiet=quiet, one=True)
@@ -159,14 +163,9 @@ def separate(
             load_model=load_model,
             mic_distance=mic_distance,
             array=array,
-            references=files_by_name(reference or []),
-            seed=seed,
-            device=device,
-            force=force,
-            picture=picture,
             segment_seconds=Job.segment_seconds if segment is None else segment,
             example_seconds=Job.example_seconds if example_seconds is None else example_seconds,
-            memory_gb=memory,
+            **shared,
         )
         outcomes, errors = work(lambda progress: run_jobs(job, mix, progress), show=not (quiet or json_))
         tell(outcomes, as_json=json_, quiet=quiet, one=len(mix) == 1)

@@ -56,27 +56,18 @@ def load(
     AvfrontError
         If not one of the files can be used; the message has the first reason.
     """
-    import nmfcore
-
     examples = Examples(source.name)
     first: AvfrontError | None = None
     low: dict[int, list[Path]] = {}  # examples by rate, of those below the mixture's
     for path in source.files:
         try:
             info = audio.probe(path)
-            samples = audio.resample(_usable(audio.read(info, seconds=seconds), info), info.rate, rate)
-            if samples.shape[1] < frame:
-                raise AvfrontError(
-                    f"it is shorter than one frame of {1000 * frame / rate:.0f} ms",
-                    file=path,
-                    remedy="use a longer one",
-                )
+            power = _power(info, seconds, rate, frame)
         except AvfrontError as error:
             first = first or error
             examples.skipped.append({"path": str(path), "reason": error.what})
             notes.append(f"{path}: this example of '{source.name}' is left out: {error.what}.")
             continue
-        power = np.square(np.abs(nmfcore.stft(samples, frame))).mean(axis=0)  # channels averaged: (F, N)
         # Examples differ in level; what is learned is their shape.
         examples.spectrograms.append(power / power.mean())
         used = {
@@ -112,7 +103,26 @@ def seconds(source: Source, limit: float) -> float:
     return total
 
 
+def _power(info: audio.AudioInfo, seconds: float, rate: int, frame: int) -> Array:
+    """Power spectrogram (F, N) at another rate, channels averaged.
+
+    Raises
+    ------
+    AvfrontError
+        If nothing can be learned from it.
+    """
+    import nmfcore
+
+    samples = audio.resample(_usable(audio.read(info, seconds=seconds), info), info.rate, rate)
+    if samples.shape[1] < frame:
+        raise AvfrontError(
+            f"it is shorter than one frame of {1000 * frame / rate:.0f} ms", file=info.path, remedy="use a longer one"
+        )
+    return np.asarray(np.square(np.abs(nmfcore.stft(samples, frame))).mean(axis=0))
+
+
 def _usable(samples: audio.Samples, info: audio.AudioInfo) -> audio.Samples:
+    """At full scale."""
     if not np.isfinite(samples).all():
         raise AvfrontError("it has samples that are not finite numbers", file=info.path, remedy="export it again")
     peak = float(np.abs(samples).max(initial=0.0))

@@ -9,48 +9,48 @@ def section(results: list[Result]) -> str:
     nmf, em = kind(results, "nmf"), sorted(kind(results, "em"), key=lambda r: r["name"])
     if not nmf and not em:
         return NOT_YET
-    parts = []
-    if nmf:
-        rows = []
-        for result in nmf:
-            entries = result["contestants"]
-            mine, sklearn = entries[result["ours"]], entries.get("scikit-learn MU")
-            error = f"{mantissa(mine['error'])} / {mantissa(sklearn['error'] if sklearn else None)}"
-            peers = [times(entries.get(name)) for name in ("scikit-learn MU", "torchnmf", "NumPy formulas")]
-            fraction = f"{mine['sgemm_fraction']:.0%}"
-            rows.append([result["what"], milliseconds(mine["iteration_s"]), *peers, fraction, error])
-        header = [
-            "one iteration, float32",
-            "nmfcore",
-            "scikit-learn",
-            "torchnmf",
-            "NumPy",
-            "of sgemm",
-            "error",
-        ]
-        parts.append(markdown(header, rows))
-        parts.append(
-            "Peers: how many times as long they take, the median over rounds that interleave all of them in "
-            "one run with the same matrices, threads and starting point. Of sgemm: rate of the matrix "
-            "products against NumPy's float32 matrix product measured in the same run; above 100% where NumPy's "
-            "library has no kernels for the processor and takes those of an older one. Error: of the factors "
-            "after one iteration against float64, nmfcore / scikit-learn."
-        )
-        parts.append("![Peers' time over nmfcore's, by workload](docs/img/speed.png)")
-        parts.append("![Fraction of the machine's matrix product rate, by workload](docs/img/ceiling.png)")
-    if em:
-        rows = []
-        for result in em:
-            entries = result["contestants"]
-            peers = [times(entries.get(name)) for name in ("ssspy GaussMNMF", "pyroomacoustics fastmnmf2")]
-            rows.append([result["what"], milliseconds(entries[result["ours"]]["iteration_s"]), *peers])
-        parts.append(markdown(["one iteration, complex64", "nmfcore", "ssspy GaussMNMF", "fastmnmf2"], rows))
-        parts.append(
-            "fastmnmf2 (pyroomacoustics) fits jointly diagonalizable covariances, a smaller model; GaussMNMF "
-            "is the full-rank one."
-        )
-    parts.append(where([*nmf, *em]))
-    return "\n\n".join(parts)
+    parts = [*(_nmf(nmf) if nmf else []), *(_em(em) if em else [])]
+    return "\n\n".join([*parts, where([*nmf, *em])])
+
+
+def _nmf(results: list[Result]) -> list[str]:
+    """The table of factorizations, what its columns are, and its pictures."""
+    rows = []
+    for result in results:
+        entries = result["contestants"]
+        mine, sklearn = entries[result["ours"]], entries.get("scikit-learn MU")
+        error = f"{mantissa(mine['error'])} / {mantissa(sklearn['error'] if sklearn else None)}"
+        peers = [times(entries.get(name)) for name in ("scikit-learn MU", "torchnmf", "NumPy formulas")]
+        fraction = f"{mine['sgemm_fraction']:.0%}"
+        rows.append([result["what"], milliseconds(mine["iteration_s"]), *peers, fraction, error])
+    header = ["one iteration, float32", "nmfcore", "scikit-learn", "torchnmf", "NumPy", "of sgemm", "error"]
+    columns = (
+        "Peers: how many times as long they take, the median over rounds that interleave all of them in "
+        "one run with the same matrices, threads and starting point. Of sgemm: rate of the matrix "
+        "products against NumPy's float32 matrix product measured in the same run; above 100% where NumPy's "
+        "library has no kernels for the processor and takes those of an older one. Error: of the factors "
+        "after one iteration against float64, nmfcore / scikit-learn."
+    )
+    pictures = (
+        "![Peers' time over nmfcore's, by workload](docs/img/speed.png)",
+        "![Fraction of the machine's matrix product rate, by workload](docs/img/ceiling.png)",
+    )
+    return [markdown(header, rows), columns, *pictures]
+
+
+def _em(results: list[Result]) -> list[str]:
+    """The table of the spatial model."""
+    rows = []
+    for result in results:
+        entries = result["contestants"]
+        peers = [times(entries.get(name)) for name in ("ssspy GaussMNMF", "pyroomacoustics fastmnmf2")]
+        rows.append([result["what"], milliseconds(entries[result["ours"]]["iteration_s"]), *peers])
+    table = markdown(["one iteration, complex64", "nmfcore", "ssspy GaussMNMF", "fastmnmf2"], rows)
+    models = (
+        "fastmnmf2 (pyroomacoustics) fits jointly diagonalizable covariances, a smaller model; GaussMNMF "
+        "is the full-rank one."
+    )
+    return [table, models]
 
 
 def draw(results: list[Result]) -> None:

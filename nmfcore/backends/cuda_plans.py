@@ -23,6 +23,9 @@ ITEM = np.dtype(
 )
 ENTRIES = 2048  # of H, per block of the cheap kernels
 KEPT = 32  # plans that are kept for their next use
+EMULATED_FROM = (
+    16  # rank of tf32x3: below, a tile of the tensor core is half empty, and a few terms average no error out
+)
 
 
 @dataclass(frozen=True)
@@ -221,19 +224,12 @@ def variants(dtype: np.dtype[Any], two: bool, precision: str, shared_limit: int)
     if dtype == np.float64:
         found = [simt("double", entry["rank"], *entry[how]) for entry in table["fp64"]]
     else:
-        exact = [simt("float", entry["rank"], *entry[how]) for entry in table["fp32"]]
+        least = {"auto": table["tensor_from_rank"], "tf32x3": EMULATED_FROM, "tf32": 1}.get(precision, np.inf)
         terms = 1 if precision == "tf32" else 3
-        fast = [tensor(terms, entry["rank"], *entry[how]) for entry in table["tensor"]]
+        fast = [tensor(terms, entry["rank"], *entry[how]) for entry in table["tensor"] if entry["rank"] >= least]
         fast = [one for one in fast if one.shared <= shared_limit]
-        if precision == "fp32":
-            fast = []
-        elif precision == "auto":
-            exact, fast = (
-                [one for one in exact if not fast or not table["tensor_from_rank"] <= one.rank <= fast[-1].rank],
-                [one for one in fast if one.rank >= table["tensor_from_rank"]],
-            )
-        else:
-            exact = [one for one in exact if not fast or one.rank > fast[-1].rank]
+        exact = [simt("float", entry["rank"], *entry[how]) for entry in table["fp32"]]
+        exact = [one for one in exact if not fast or not fast[0].rank <= one.rank <= fast[-1].rank]
         found = sorted(exact + fast, key=lambda one: one.rank)
     return [one for one in found if one.shared <= shared_limit]
 

@@ -39,9 +39,9 @@ def gssm_separate(
     V: ArrayLike | Sequence[ArrayLike],
     dictionary: Dictionary,
     *,
-    kind: str = "component",
-    gamma: float | str = 1.0,
-    lam: float = 1e-6,
+    kind: str = "block",
+    gamma: float | str = "1/G",
+    lam: float | None = None,
     background: int = 0,
     n_iter: int = 100,
     tol: float = 0.0,
@@ -59,9 +59,11 @@ def gssm_separate(
             together: sources are then found in each by itself.
         dictionary: from :func:`nmfcore.models.learn_dictionary`.
         kind: ``"component"``, ``"block"`` or ``"mixed"`` groups.
-        gamma: γ_j of relative sparsity; 0 is plain group sparsity, ``"1/G"`` the papers' adaptive choice.
-        lam: λ0; the penalty of source j weighs λ_j = λ0·F·N·P_j, P_j its number of examples. The paper's best: 1e-6
-            for components, 1e-4 for blocks; with a background 5e-7 and 4e-4.
+        gamma: γ_j of relative sparsity; 0 is plain group sparsity, ``"1/G"`` the papers' adaptive choice. With their
+            other one, 1, the objective has no lower bound: where λ0·N·P_j·G_j exceeds about 1 (many examples, long
+            mixtures) a frame may grow without end.
+        lam: λ0; the penalty of source j weighs λ_j = λ0·F·N·P_j, P_j its number of examples. None is the paper's best
+            for the kind of groups: 1e-4 for blocks, 1e-6 for components and mixed; with a background 4e-4 and 5e-7.
         background: number of free, unpenalised patterns for everything that has no example (the paper: 10).
         n_iter: multiplicative updates.
         tol: as in :func:`nmfcore.nmf`.
@@ -79,6 +81,9 @@ def gssm_separate(
     """
     if background < 0:
         raise ValueError(f"background={background} must be ≥ 0.")
+    if lam is None:
+        best = {"block": (1e-4, 4e-4)}.get(kind, (1e-6, 5e-7))
+        lam = best[1] if background else best[0]
     mixtures = Matrices.of(V)
     bins, known = dictionary.W.shape
     for shape in mixtures.shapes:

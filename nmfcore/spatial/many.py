@@ -13,7 +13,8 @@ def fit_many(mixtures: Iterable[ArrayLike], *, follow: bool = False, **options: 
     """Fit one model after the other, of recordings of any length, each as soon as it is asked for.
 
     Mixtures may come from a generator that reads them, and models may be used and let go: memory is that of the
-    longest recording, whatever their number. A list of all is ``list(fit_many(…))``.
+    longest recording, whatever their number. A list of all is ``list(fit_many(…))``. Recordings of one shape that fit
+    in memory together, on a GPU above all, are a batch for :func:`nmfcore.spatial.fit` itself.
 
     Args:
         mixtures: (I, F, N_b) each, as :func:`nmfcore.spatial.fit` takes them.

@@ -287,7 +287,7 @@ def test_memory_is_estimated_before_the_work(refused, sounds, save):
     assert "--blocks 0" in refused(long, "--memory", 0.15, "--segment", 0)
 
 
-def test_an_hour_is_separated_in_pieces(separate, sounds, tmp_path):
+def test_an_hour_is_separated_in_pieces(separate, tmp_path):
     """One hour of stereo, mostly silence, in a file of 4 kHz; the memory for a few seconds is enough."""
     seconds, rate = 3600, 4000
     path = tmp_path / "hour.wav"

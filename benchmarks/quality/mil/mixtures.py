@@ -45,10 +45,8 @@ class Mixture:
         return np.asarray(self.source + self.noise, np.float32)
 
 
-def mixtures(
-    manifest: Manifest, takes: Takes, split: Split, folder: Path, *, per_class: int = 3, noise_db: float = 0.0
-) -> Iterator[Mixture]:
-    """All mixtures of a split; their proposals are kept in the folder."""
+def mixtures(manifest: Manifest, takes: Takes, split: Split, folder: Path, *, per_class: int) -> Iterator[Mixture]:
+    """All mixtures of a split, at 0 dB; their proposals are kept in the folder."""
     pairs = [
         (clip, kind, noise.samples)
         for clip, kind in _clean(manifest, split, per_class)
@@ -58,7 +56,7 @@ def mixtures(
         sounds = []
         for clip, kind, noise in pairs[first : first + _CHUNK]:
             source = np.asarray(read_truth(clip.path).stems[kind], float)
-            sounds.append((clip, kind, source, at_level(noise, source, noise_db)))
+            sounds.append((clip, kind, source, at_level(noise, source, 0.0)))
         mixed = [np.asarray(source + noise, np.float32) for _, _, source, noise in sounds]
         for (clip, kind, source, noise), heard in zip(sounds, heard_once(mixed, folder), strict=True):
             yield Mixture(clip.key, kind, source, noise, heard)

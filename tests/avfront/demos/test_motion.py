@@ -25,16 +25,3 @@ def test_the_players_are_told_apart(avfront, tmp_path):
     boxes = [word for word in motion.again(tmp_path / "out", report) if "," in word]
     assert [[float(side) for side in box.split(",")] for box in boxes] == [one["box"] for one in report["sources"]]
     assert {path.name for path in (tmp_path / "out").iterdir()} > {"duo.mp4", "references", "overlay.mp4"}
-
-
-@needs
-def test_a_failed_demo_leaves_nothing(tmp_path):
-    from avfront.demos import motion
-
-    def stop(stage: str, share: float) -> None:
-        if stage == "motion":
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        motion.run_demo(tmp_path / "out", seed=0, force=False, progress=stop)
-    assert list(tmp_path.iterdir()) == []

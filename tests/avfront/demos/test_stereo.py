@@ -50,17 +50,6 @@ def test_voices_and_noises_of_the_examples_are_not_in_the_recording():
             assert abs(np.corrcoef(example, point)[0, 1]) < 0.2
 
 
-@needs
-def test_an_interrupted_demo_leaves_nothing(tmp_path, monkeypatch):
-    def stop(stage: str, share: float) -> None:
-        if stage == "separate":
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        demo.run_demo(tmp_path / "out", seed=0, force=False, progress=stop)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_missing_packages_are_named(avfront, one_sentence, tmp_path, monkeypatch):
     monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: None)
     sentence = one_sentence(avfront("demo", "-o", tmp_path / "out"))

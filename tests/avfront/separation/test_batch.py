@@ -132,7 +132,7 @@ def test_beams_have_one_channel(separate, four, tmp_path, kind):
         assert np.abs(samples).max() > 1e-3
 
 
-def test_a_kept_model_serves_again(separate, tmp_path, avfront, sounds):
+def test_a_kept_model_serves_again(separate, tmp_path):
     first = separate("-o", tmp_path / "one", "--save-model")
     assert first.exit_code == 0, first.stderr
     kept = tmp_path / "one" / "model.safetensors"
@@ -168,7 +168,7 @@ def test_a_kept_model_of_another_recording_lends_no_activations(separate, save, 
     assert climbed[1] > 2 * climbed[0]  # EM begins anew where it cannot go on
 
 
-def test_models_that_cannot_serve_are_named(separate, save, four, tmp_path, one_sentence, sounds):
+def test_models_that_cannot_serve_are_named(separate, four, tmp_path, one_sentence, sounds):
     assert separate("-o", tmp_path / "one", "--save-model").exit_code == 0
     kept = tmp_path / "one" / "model.safetensors"
     out = ("-o", tmp_path / "out")

@@ -391,7 +391,7 @@ def test_the_emulation_notices_a_missing_barrier(
         want, _ = REFERENCE.spatial_step(X, v, R, None, True)
         assert not np.allclose(got.get(), want, rtol=1e-6)
         return
-    table, V, Wt, H = problem(rng, 130, 40, 7)
+    table, V, Wt, H = problem(rng, 130, 40, 12)
     floor = np.full(1, 1e-12)
     got = engine.split_gradient(layout.Half(table, *map(device.asarray, (V, Wt, H)), 0.0, floor))
     want = REFERENCE.split_gradient(layout.Half(table, V, Wt, H, 0.0, floor))

@@ -83,6 +83,18 @@ def test_many_at_once(backend: str, lengths: tuple[int, ...], background: int) -
         assert fit.objective[b] == pytest.approx(alone.objective)
 
 
+def test_the_default_stays_at_the_level_of_the_mixture_with_many_examples() -> None:
+    rng = np.random.default_rng(0)
+    examples = {name: [rng.gamma(0.2, size=(20, 30)) + 1e-3 for _ in range(20)] for name in "ab"}
+    model = learn_dictionary(examples, 4, n_iter=20, seed=0)
+    V = rng.gamma(0.2, size=(20, 400)) + 1e-3
+    for kind in ("block", "component"):
+        parts = gssm_separate(V, model, kind=kind, n_iter=300, seed=0).parts
+        assert sum(parts.values()).max() < 10 * V.max()
+    runaway = gssm_separate(V, model, gamma=1.0, n_iter=300, seed=0).parts  # as its documentation says
+    assert sum(runaway.values()).max() > 1e3 * V.max()
+
+
 def test_parts_are_the_model(backend: str) -> None:
     examples, sources = scene()
     model = learn_dictionary(examples, 3, n_iter=20, seed=0, backend=backend)
