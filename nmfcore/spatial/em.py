@@ -158,13 +158,10 @@ def fit(
     mixtures, level = unit_power(host(mixture if mixture.ndim == 4 else mixture[None]))
     power = np.maximum(np.mean(np.abs(mixtures) ** 2, axis=1), FLOOR)  # (B, F, N)
     variances = initial_variances(model, batch, power, level, v, resume, going_on)
-    how = dict.fromkeys(model.sources, ("an earlier fit",) * batch.size)
-    anchor = None if resume is None else batch.rows(batch.enter(resume.R))
-    if R is not None or anchor is None:
-        clue = choice.told_apart(variances, power, np.random.default_rng(seed))
-        anchor, told = initial_covariances(R, batch, mixtures, model.sources, variances, clue, options.loading)
-        how = told if resume is None else how
-    initial = anchor if resume is None else batch.rows(batch.enter(resume.covariances()))
+    initial, anchor, how = initial_covariances(
+        R, resume, batch, mixtures, model.sources, variances,
+        lambda: choice.told_apart(variances, power, np.random.default_rng(seed)), options.loading,
+    )  # fmt: skip
     mixtures = np.ascontiguousarray(batch.rows(mixtures.swapaxes(0, 1)))  # (I, B·F, N)
     psi = None
     if averaging != (1, 1):
@@ -184,19 +181,33 @@ def fit(
     else:
         plain = strength == 0 and smoothing == 0 and noise is None and not evidence.any()
         history, variances = _iterate(model, spatial, batch, variances, options, callback, relax=plain)
-    shape, size = (batch.apart(one) for one in unit_trace(spatial.R))
-    scale = size[..., 0].astype(variances.dtype) * placed(level.astype(variances.dtype), xp)[:, None, None]
+    return _answer(model, batch, placed(spatial.R, xp), variances, placed(level, xp), history, how, home)
+
+
+def _answer(
+    model: VarianceModel,
+    batch: Batch,
+    R: Array,
+    v: Array,
+    level: Array,
+    history: list[Array],
+    how: dict[str, tuple[str, ...]],
+    home: Any,
+) -> LocalGaussianModel:
+    """What was found, at the level of the mixture, where its arrays were and with a batch axis if it had one."""
+    shape, size = (batch.apart(one) for one in unit_trace(R))
+    scale = size[..., 0].astype(v.dtype) * level.astype(v.dtype)[:, None, None]
     factors = [placed(batch.leave(one, FACTOR), home) for one in model.factors() or ()]
-    values = [host(one) for one in history]
+    values, levels = [host(one) for one in history], host(level)
     return LocalGaussianModel(
-        v=placed(batch.leave(variances * scale), home),
+        v=placed(batch.leave(v * scale), home),
         R=placed(batch.leave(shape), home),
         sources=model.sources,
         log_likelihood=tuple(float(one[0]) for one in values) if batch.alone else tuple(values),
         W=factors[0] if factors else None,
         H=factors[1] if factors else None,
         gain=placed(batch.leave(size[..., 0, 0]), home),
-        level=level.item() if batch.alone else level,
+        level=levels.item() if batch.alone else levels,
         start={name: words[0] for name, words in how.items()} if batch.alone else how,
     )
 

@@ -1,5 +1,6 @@
 """Variances and covariances that a fit starts from: given, of an earlier fit, or its own."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from nmfcore.spatial.model import LocalGaussianModel
 from nmfcore.spatial.starts import Start
 from nmfcore.spatial.variances import Climbing, VarianceModel
 from nmfcore.spatial.variances.base import FLOOR, Array
+
+Covariance = NDArray[np.complex128]
+EARLIER = "an earlier fit"
 
 
 def initial_variances(
@@ -43,33 +47,38 @@ def initial_variances(
 
 def initial_covariances(
     R: Any,
+    resume: LocalGaussianModel | None,
     batch: Batch,
     mixtures: Array,
     sources: tuple[str, ...],
     v: Array,
-    clue: Array | None,
+    clue: Callable[[], Array | None],
     loading: float,
-) -> tuple[NDArray[np.complex128], dict[str, tuple[str, ...]]]:
-    """Covariances (J, B·F, I, I) to start from, and for each source where they come from in each recording, in words.
+) -> tuple[Covariance, Covariance, dict[str, tuple[str, ...]]]:
+    """Covariances (J, B·F, I, I) to start from, those to be drawn to, and in words where the first come from.
+
+    The words are one for each recording, by source. What is drawn to is what was given, or else the start.
 
     Args:
-        R: as :func:`nmfcore.spatial.fit` takes it.
+        R, resume: as :func:`nmfcore.spatial.fit` takes them.
         batch: recordings.
         mixtures: (B, I, F, N).
         sources: names.
         v: first variances (J, B, F, N).
-        clue: variances that tell the sources apart, if there are any.
+        clue: makes variances that tell the sources apart, if there are any.
         loading: share of the identity in R.
 
     Raises:
         ValueError: if R has another shape, or is not finite.
     """
-    found, told = [], []
-    for b, (X, given) in enumerate(zip(mixtures, _of_each(R, batch), strict=True)):
-        fields, how = _of_one(given, X, sources, v[:, b], None if clue is None else clue[:, b])
-        found.append(regularized(fields, loading))
-        told.append(how)
-    return batch.rows(np.stack(found, axis=1)), {name: tuple(how[name] for how in told) for name in sources}
+    if resume is None:
+        anchor, how = _given(R, batch, mixtures, sources, v, clue(), loading)
+        return anchor, anchor, how
+    if R is None:
+        anchor = batch.rows(batch.enter(resume.R))
+    else:
+        anchor, _ = _given(R, batch, mixtures, sources, v, clue(), loading)
+    return batch.rows(batch.enter(resume.covariances())), anchor, dict.fromkeys(sources, (EARLIER,) * batch.size)
 
 
 def check_resumed(resume: LocalGaussianModel, sources: tuple[str, ...], shape: tuple[int, ...]) -> None:
@@ -78,6 +87,24 @@ def check_resumed(resume: LocalGaussianModel, sources: tuple[str, ...], shape: t
         raise ValueError(
             f"resume has sources {resume.sources} and R {resume.R.shape}; here they are {sources} and {shape}."
         )
+
+
+def _given(
+    R: Any,
+    batch: Batch,
+    mixtures: Array,
+    sources: tuple[str, ...],
+    v: Array,
+    clue: Array | None,
+    loading: float,
+) -> tuple[Covariance, dict[str, tuple[str, ...]]]:
+    """Covariances (J, B·F, I, I) from what the user gave, and for each source where they come from."""
+    found, told = [], []
+    for b, (X, given) in enumerate(zip(mixtures, _of_each(R, batch), strict=True)):
+        fields, how = _of_one(given, X, sources, v[:, b], None if clue is None else clue[:, b])
+        found.append(regularized(fields, loading))
+        told.append(how)
+    return batch.rows(np.stack(found, axis=1)), {name: tuple(how[name] for how in told) for name in sources}
 
 
 def _of_each(R: Any, batch: Batch) -> list[Any]:
@@ -95,7 +122,7 @@ def _of_each(R: Any, batch: Batch) -> list[Any]:
 
 def _of_one(
     R: Any, X: Array, sources: tuple[str, ...], v: Array, clue: Array | None
-) -> tuple[NDArray[np.complex128], dict[str, str]]:
+) -> tuple[Covariance, dict[str, str]]:
     """Covariances (J, F, I, I) for one recording (I, F, N), and where they come from."""
     shape = (len(v), v.shape[1], len(X), len(X))
     how = dict.fromkeys(sources, "one channel" if len(X) == 1 else "given")
