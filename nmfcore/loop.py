@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nmfcore.acceleration import Extrapolation
 from nmfcore.backends import composed
+from nmfcore.backends.base import Around
 from nmfcore.backends.fixed import FixedPatterns
 from nmfcore.divergence import mm_exponent
 from nmfcore.layout import Array, F, Half, K, N
@@ -61,8 +62,9 @@ class Loop:
 
     def run(self) -> None:
         """Iterate until every problem has stopped."""
-        if self.options.descends and self.busy:
-            with self.engine.while_descending(self._halves()[0]):
+        alternates = self.options.descends or isinstance(self.engine, Around)  # between kernels and BLAS
+        if alternates and self.busy:
+            with self.engine.while_alternating(self._halves()[0]):
                 self._run()
         else:
             self._run()

@@ -63,8 +63,8 @@ class FactorUpdates(ABC):
         """WᵀV (K, N) of each problem."""
         return [wt @ v for v, wt, _ in half.views()]
 
-    def while_descending(self, half: Half) -> AbstractContextManager[None]:
-        """What holds while coordinate descent goes on: a place to keep pools of threads out of each other's way."""
+    def while_alternating(self, half: Half) -> AbstractContextManager[None]:
+        """What holds while kernels and BLAS take turns: a place to keep pools of threads out of each other's way."""
         return nullcontext()
 
     def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:
@@ -123,8 +123,8 @@ class Around(FactorUpdates):
     def scale(self, table: Table, H: Array, neg: Array, pos: Array, exponent: float) -> None:
         self.engine.scale(table, H, neg, pos, exponent)
 
-    def while_descending(self, half: Half) -> AbstractContextManager[None]:
-        held: AbstractContextManager[None] = self.engine.while_descending(half)
+    def while_alternating(self, half: Half) -> AbstractContextManager[None]:
+        held: AbstractContextManager[None] = self.engine.while_alternating(half)
         return held
 
     def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:

@@ -55,7 +55,7 @@ class Native(Backend):
         neg, _ = self.split_gradient(half)  # BLAS is slow at products as thin as these
         return [view(neg, row[H_AT], row[K], row[N]) for row in half.table.tolist()]
 
-    def while_descending(self, half: Half) -> AbstractContextManager[None]:
+    def while_alternating(self, half: Half) -> AbstractContextManager[None]:
         return nullcontext() if _better_by_blas(half) else blas_in_one_thread()
 
     def coordinate_sweep(self, H: Array, gram: Array, cross: Array, inverse: Array, order: Array) -> float:

@@ -20,6 +20,14 @@ class Sparse(Around):
     """Around a backend, for V that is :class:`nmfcore.compressed.Compressed`; see :class:`nmfcore.backends.Backend`."""
 
     def split_gradient(self, half: Half) -> tuple[Array, Array]:
+        with self.while_alternating(half):
+            return self._split_gradient(half)
+
+    def divergence(self, half: Half) -> NDArray[np.float64]:
+        with self.while_alternating(half):
+            return self._divergence(half)
+
+    def _split_gradient(self, half: Half) -> tuple[Array, Array]:
         neg, pos = np.zeros_like(half.H), np.zeros_like(half.H)
         for row, low in zip(half.table.tolist(), half.floor.tolist(), strict=True):
             v, wt, h = _problem(row, half)
@@ -37,7 +45,7 @@ class Sparse(Around):
                     above[:, columns], below[:, columns] = (flat.reshape(row[K], -1)[rows] for flat in both)
         return neg, pos
 
-    def divergence(self, half: Half) -> NDArray[np.float64]:
+    def _divergence(self, half: Half) -> NDArray[np.float64]:
         values = np.zeros(len(half.table))
         for b, (row, low) in enumerate(zip(half.table.tolist(), half.floor.tolist(), strict=True)):
             v, wt, h = _problem(row, half)

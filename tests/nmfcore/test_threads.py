@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import nmfcore
@@ -50,6 +52,19 @@ def test_fits_that_overlap_leave_as_many_as_before() -> None:
         first.__exit__(None, None, None)
         assert blas_threads() <= {1}
         second.__exit__(None, None, None)
+        assert blas_threads() == before
+
+
+@pytest.mark.skipif("native" not in nmfcore.backends.available(), reason="the compiled kernels have threads")
+@pytest.mark.parametrize("options", [{}, {"solver": "cd"}, {"free_w": False, "W": np.ones((5, 2))}])
+def test_fits_that_alternate_between_kernels_and_blas_keep_it_to_one_thread(options: dict[str, Any]) -> None:
+    V = np.eye(5) + 0.1
+    seen: list[set[int]] = []
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = blas_threads()
+        given = V if options else sparse.csc_array(V)
+        nmfcore.nmf(given, 2, beta=2, n_iter=10, callback=lambda *_: seen.append(blas_threads()), **options)
+        assert seen == [{1}]
         assert blas_threads() == before
 
 

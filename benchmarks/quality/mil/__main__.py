@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avfront.synth.collection import Recipe
 from benchmarks.quality import recordings, tables
 
 from . import NAME, caption, draw, table
+
+if TYPE_CHECKING:
+    from .world import World
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = Recipe(train=24, validation=12, test=24, seconds=4.0)
@@ -59,20 +62,7 @@ def measure(folder: Path, seed: int, seeds: int, tuned: int, quick: bool) -> dic
     for each in range(seed, seed + seeds):
         begin = time.perf_counter()
         systems = {name: world.train(name, variant, each) for name, variant in classification.SYSTEMS.items()}
-        separating = systems["V + A (NCP)"]
-        by_seed.append(
-            {
-                "classification": kept(folder, f"classes-{each}", classification.rows_of, world, systems),
-                "weights": kept(folder, f"weights-{each}", enhancement.fitted, world, separating, tuning),
-                "enhancement": kept(folder, f"enhancement-{each}", enhancement.rows_of, world, systems, mixed),
-                "noise": {
-                    f"{level:g}": kept(
-                        folder, f"noise-{level:g}-{each}", classification.in_noise, world, systems, level
-                    )
-                    for level in classification.NOISE_DB
-                },
-            }
-        )
+        by_seed.append(of_seed(world, each, systems, mixed, tuning))
         world.note("heads and tables of a seed", time.perf_counter() - begin)
         trained.append(systems)
     for each, systems in zip(range(seed, seed + tuned), trained, strict=False):
@@ -86,6 +76,24 @@ def measure(folder: Path, seed: int, seeds: int, tuned: int, quick: bool) -> dic
         "by_seed": by_seed,
         "fine_tuned": fine_tuned,
         "baselines": baselines,
+    }
+
+
+def of_seed(world: World, seed: int, systems: dict[str, Any], mixed: list[Any], tuning: list[Any]) -> dict[str, Any]:
+    """All rows of the heads of one seed."""
+    from . import classification, enhancement
+
+    def rows(name: str, make: Callable[..., Any], *arguments: Any) -> Any:
+        return kept(world.folder, f"{name}-{seed}", make, world, *arguments)
+
+    return {
+        "classification": rows("classes", classification.rows_of, systems),
+        "weights": rows("weights", enhancement.fitted, systems["V + A (NCP)"], tuning),
+        "enhancement": rows("enhancement", enhancement.rows_of, systems, mixed),
+        "noise": {
+            f"{level:g}": rows(f"noise-{level:g}", classification.in_noise, systems, level)
+            for level in classification.NOISE_DB
+        },
     }
 
 

@@ -1,8 +1,7 @@
-"""Reading and writing sound files."""
+"""The samples of sound files, whole and in blocks."""
 
 import numpy as np
 import pytest
-import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -58,59 +57,6 @@ def test_only_the_beginning(save):
     info = audio.probe(save("x.wav", wave(2, 8000)))
     assert np.array_equal(audio.read(info, seconds=0.25), wave(2, 8000)[:, :2000])
     assert audio.read(info, seconds=99).shape == (2, 8000)
-
-
-def test_survey_finds_what_is_there(save):
-    samples = wave(3, 8000)
-    samples[1] = 0
-    samples[2, 100:110] = 1.0
-    found = audio.survey(audio.probe(save("x.wav", samples)))
-    assert found.frames == 8000
-    assert found.silent_channels == (1,)
-    assert found.peak == pytest.approx(np.abs(samples).max(axis=1))
-    assert found.rms == pytest.approx(np.sqrt(np.mean(samples.astype(float) ** 2, axis=1)))
-    assert found.clipped == 9
-    assert not found.identical
-    beyond = audio.survey(audio.probe(save("beyond.wav", 3 * wave(2, 8000))))
-    assert beyond.clipped == 0, "float files may go beyond full scale"
-    assert audio.survey(audio.probe(save("y.wav", np.stack([samples[0]] * 2)))).identical
-    assert not audio.survey(audio.probe(save("z.wav", samples[0]))).identical
-
-
-@pytest.mark.parametrize(("rate", "new"), [(44100, 16000), (16000, 44100), (8000, 48000), (48000, 8000)])
-def test_resampling_keeps_a_tone(rate, new):
-    t, u = np.arange(rate) / rate, np.arange(new) / new
-    tone = np.sin(2 * np.pi * 1000 * t).astype(np.float32)[None]
-    got = audio.resample(tone, rate, new)
-    assert got.shape == (1, new)
-    assert got.dtype == np.float32
-    middle = slice(new // 10, -new // 10)
-    assert np.abs(got[0] - np.sin(2 * np.pi * 1000 * u))[middle].max() < 1e-3
-
-
-def test_same_rate_is_untouched():
-    samples = wave(2, 100)
-    assert audio.resample(samples, 8000, 8000) is samples
-
-
-def test_written_wav_keeps_what_is_beyond_full_scale(tmp_path):
-    audio.write(tmp_path / "x.wav", 7.5 * wave(2, 1000), 44100)
-    info = soundfile.info(tmp_path / "x.wav")
-    assert (info.format, info.subtype, info.samplerate) == ("WAV", "FLOAT", 44100)
-    assert np.array_equal(audio.read(audio.probe(tmp_path / "x.wav")), 7.5 * wave(2, 1000))
-
-
-def test_very_long_files_are_rf64(tmp_path):
-    """A wav's header counts to 4 GB; the announced length decides, before the first sample."""
-    with audio.Writer(tmp_path / "x.wav", channels=2, rate=48000, frames=600_000_000) as out:
-        out.write(wave(2, 10))
-    assert (tmp_path / "x.wav").read_bytes()[:4] in (b"RF64", b"RIFF")
-    assert np.array_equal(audio.read(audio.probe(tmp_path / "x.wav")), wave(2, 10))
-
-
-def test_writing_into_no_folder(tmp_path):
-    with pytest.raises(AvfrontError, match="cannot be written"):
-        audio.write(tmp_path / "none" / "x.wav", wave(1, 10), 8000)
 
 
 def test_a_flac_that_ends_early_is_told_while_reading(save, tmp_path):
