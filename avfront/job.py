@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,16 @@ class Outcome:
     timings: dict[str, float]
     objective: list[list[float]]
     warnings: list[str]
+
+
+def take_paths(job: object, *names: str) -> None:
+    """Make paths of what a frozen job was given as text, also where it is a mapping of paths."""
+    for name in names:
+        value = getattr(job, name)
+        if isinstance(value, Mapping):
+            object.__setattr__(job, name, {key: Path(path) for key, path in value.items()})
+        elif value is not None:
+            object.__setattr__(job, name, Path(value))
 
 
 def check_device(device: str) -> None:

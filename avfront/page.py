@@ -15,6 +15,7 @@ from avfront.errors import AvfrontError
 from avfront.job import MAP, MIXTURE, PICTURE, REPORT
 
 LONGEST_SECONDS = 300.0  # of a recording that go into the page
+MOST_EXAMPLES = 30  # of a source that are drawn
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _REMEDY = "give the folder that avfront separate wrote with -o"
 _STYLE = """
@@ -178,24 +179,29 @@ def _polar(spectra: dict[str, dict[str, list[float]]]) -> str:
 
 
 def _activity(sources: Sequence[dict[str, Any]], seconds: float) -> str:
-    heights = [len(source["example_activity"]) for source in sources]
+    heights = [min(len(source["example_activity"]), MOST_EXAMPLES) for source in sources]
     figure = _new_figure(10.0, 0.9 * len(sources) + 0.28 * sum(heights))
     panels = figure.subplots(len(sources), 1, height_ratios=heights, sharex=True, squeeze=False)[:, 0]
     for axes, source in zip(panels, sources, strict=True):
         rows = np.array(source["example_activity"])
         names = [Path(example["path"]).name for example in source["examples"]]
         shares = rows.sum(axis=1) / max(float(rows.sum()), 1e-300)
+        title = source["name"]
+        if len(rows) > MOST_EXAMPLES:
+            title += f": the {MOST_EXAMPLES} of {len(rows)} examples that were used most"
+            most = np.sort(np.argsort(-shares, kind="stable")[:MOST_EXAMPLES])
+            rows, names, shares = rows[most], [names[k] for k in most], shares[most]
         axes.imshow(
             rows,
             aspect="auto",
             vmin=0,
-            vmax=1,
+            vmax=float(rows.max()) or 1.0,
             cmap="magma",
             extent=(0, seconds, len(rows), 0),
             interpolation="nearest",
         )
         axes.set_yticks(np.arange(len(rows)) + 0.5, [f"{n}  {s:.0%}" for n, s in zip(names, shares, strict=True)])
-        axes.set_title(source["name"], loc="left", fontsize=10)
+        axes.set_title(title, loc="left", fontsize=10)
         axes.tick_params(labelsize=8)
     panels[-1].set_xlabel("seconds", fontsize=9)
     return _png(figure)

@@ -86,7 +86,9 @@ Covariance = Annotated[
 Sparsity = Annotated[
     float | None,
     _model(
-        metavar="LAMBDA", min=0.0, help="Use few examples: weight of group sparsity. Default 0 (joint), 10 (published)."
+        metavar="LAMBDA",
+        min=0.0,
+        help="Use few examples: weight of group sparsity. Default 0 (joint), 10 (published), 0.0001 (gssm).",
     ),
 ]
 Groups = Annotated[

@@ -8,7 +8,7 @@ import numpy as np
 
 from avfront import audio, report
 from avfront.enhancement.components import Rule, enhance
-from avfront.job import PICTURE, REPORT, Outcome, Progress, Stages
+from avfront.job import PICTURE, REPORT, Outcome, Progress, Stages, take_paths
 from avfront.mil.examined import Examined, examine, file_name
 from avfront.outputs import Outputs
 from avfront.proposals.log_mel import RATE
@@ -41,6 +41,9 @@ class EnhancementJob:
     rule: Rule = "adaptive"
     device: str = "auto"
     force: bool = False
+
+    def __post_init__(self) -> None:
+        take_paths(self, "video", "system", "output")
 
 
 def run(job: EnhancementJob, progress: Progress = lambda stage, share: None) -> Outcome:

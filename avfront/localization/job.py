@@ -9,7 +9,7 @@ import numpy as np
 
 from avfront import media, report
 from avfront.errors import AvfrontError
-from avfront.job import REPORT, Outcome, Progress, Stages
+from avfront.job import REPORT, Outcome, Progress, Stages, take_paths
 from avfront.localization import drawing
 from avfront.localization.places import Localized, localize
 from avfront.media import Frame
@@ -45,6 +45,9 @@ class LocalizationJob:
     threshold: float = 0.0
     device: str = "auto"
     force: bool = False
+
+    def __post_init__(self) -> None:
+        take_paths(self, "video", "system", "output")
 
 
 def run(job: LocalizationJob, progress: Progress = lambda stage, share: None) -> Outcome:

@@ -56,5 +56,9 @@ def load(folder: Path, stamp: str) -> Standing | None:
     except Exception as error:  # whatever a damaged file leads torch to raise
         raise AvfrontError("the checkpoint is damaged", file=path, remedy=remedy) from error
     if begun != stamp:
-        raise AvfrontError("the training there was begun with other settings", file=path, remedy=remedy)
+        raise AvfrontError(
+            "the training there was begun with other settings",
+            file=folder,
+            remedy="delete it and the other stages beside proposals to begin anew, or choose another folder with -o",
+        )
     return standing

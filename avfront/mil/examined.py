@@ -83,7 +83,8 @@ def examine(path: Path, system: Path, labels: Sequence[str] = (), *, device: str
     scores = judge.predict(proposals)
     said = judge.said(scores)
     best = judge.classes[int(np.argmax(scores.classes - judge.thresholds))]
-    return Examined(media.probe(path), proposals, scores, judge.classes, said, tuple(labels) or said or (best,))
+    wanted = tuple(dict.fromkeys(labels)) or said or (best,)
+    return Examined(media.probe(path), proposals, scores, judge.classes, said, wanted)
 
 
 def file_name(label: str) -> str:

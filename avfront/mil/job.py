@@ -24,7 +24,7 @@ from avfront import metrics
 from avfront.errors import AvfrontError
 from avfront.features import AudioNetwork, VisualNetwork, audio_network, visual_network
 from avfront.features.weights import fingerprint
-from avfront.job import REPORT, Progress
+from avfront.job import REPORT, Progress, take_paths
 from avfront.manifest import SPLITS, Manifest, read_manifest
 from avfront.mil import parallel
 from avfront.mil.clips import Clips, Source
@@ -85,6 +85,9 @@ class TrainingJob:
     memory: float = 4e9
     device: str = "auto"
     force: bool = False
+
+    def __post_init__(self) -> None:
+        take_paths(self, "manifest", "output", "weights")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from avfront.job import MAP, MIXTURE, OVERLAY, PAGE, PICTURE, REPORT
+from avfront.job import MAP, MIXTURE, OVERLAY, PAGE, PICTURE, REPORT, take_paths
 from avfront.media import MediaInfo
 from avfront.methods.motion import ByMotion
 from avfront.motion import regions
@@ -69,6 +69,9 @@ class MotionJob:
     picture: bool = True
     video: bool = True
     memory_gb: float | None = None
+
+    def __post_init__(self) -> None:
+        take_paths(self, "mixture", "output", "tables", "references")
 
     def outputs(self) -> list[str]:
         """Names of all files that the job may write."""

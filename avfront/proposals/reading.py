@@ -83,6 +83,8 @@ def read_sound(
         )
     samples = np.concatenate(parts)
     if done <= first or not len(samples):
+        if not begin:
+            raise AvfrontError("its sound ends before its pictures begin", file=info.path, remedy="leave it out")
         raise AvfrontError(f"the clip begins at {begin} s, where the sound has ended", file=info.path, remedy=_LISTED)
     if not np.isfinite(samples).all():
         raise AvfrontError("the sound has values that are no numbers", file=info.path, remedy="export it again")

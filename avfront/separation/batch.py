@@ -40,6 +40,7 @@ def run(
     AvfrontError
         For a single recording that cannot be separated, a call that is wrong for all of them, or two of one name.
     """
+    mixtures = [Path(path) for path in mixtures]
     if len(mixtures) == 1:
         return [separate(replace(job, mixture=mixtures[0]), progress)], []
     owner: dict[str, Path] = {}

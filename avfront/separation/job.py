@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avfront.audio import AudioInfo, Survey
+from avfront.job import take_paths
 from avfront.methods import Method, Separated
 from avfront.separation.examples import Examples
 from avfront.sources import Source
@@ -80,6 +81,9 @@ class Job:
     segment_seconds: float = 60.0
     example_seconds: float = 60.0
     memory_gb: float | None = None
+
+    def __post_init__(self) -> None:
+        take_paths(self, "mixture", "output", "load_model", "array", "references")
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,14 @@ import base64
 import io
 import json
 import re
+import struct
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 import soundfile
+
+from avfront.page import MOST_EXAMPLES
 
 
 class Tags(HTMLParser):
@@ -69,6 +72,19 @@ def test_what_is_not_known_is_left_out(avfront, separate, sounds, tmp_path):
     assert avfront("report", tmp_path / "out", "-o", tmp_path / "page.html").exit_code == 0
     shown = [image["alt"] for image in Tags((tmp_path / "page.html").read_text()).of("img")]
     assert shown == ["Before and after", "Examples", "Convergence"]
+
+
+def test_of_many_examples_the_most_used_are_drawn(avfront, separate, sounds, save, tmp_path):
+    for k in range(MOST_EXAMPLES + 5):
+        save(f"many/{k}.wav", 0.1 * np.random.default_rng(k).standard_normal(2000))
+    sources = ["--sources", f"speech={sounds.speech}", f"hiss={tmp_path / 'many'}"]
+    assert separate("-o", tmp_path / "out", "--method", "gssm", sources=sources).exit_code == 0
+    assert avfront("report", tmp_path / "out").exit_code == 0
+    images = Tags((tmp_path / "out" / "report.html").read_text(encoding="utf-8")).of("img")
+    drawn = next(image["src"] for image in images if image["alt"] == "Examples")
+    size = struct.unpack(">II", base64.b64decode(drawn.partition("base64,")[2])[16:24])
+    panels = 0.9 * 2 + 0.28 * (2 + MOST_EXAMPLES)  # inches, of two sources
+    assert size == pytest.approx((1100, 110 * panels), abs=1)
 
 
 def test_names_from_outside_are_text(avfront, done):
