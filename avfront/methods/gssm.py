@@ -32,7 +32,7 @@ class Gssm:
     background: int = 0
     kind: str = "block"
     gamma: float | str = "1/G"
-    sparsity: float | None = None  # lambda_0; None is 1e-4, and 4e-4 beside a background
+    sparsity: float | None = None  # λ0; None is the best for the kind of groups, as `gssm_separate` has it
 
     name = "gssm"
     quantity = "Itakura-Saito divergence with penalty"
@@ -83,13 +83,12 @@ class Gssm:
             progress(iteration / self.iterations)
 
         V = np.square(np.abs(X)).sum(axis=0)  # (F, N)
-        weight = self.sparsity if self.sparsity is not None else 4e-4 if self.background else 1e-4
         result = gssm_separate(
             V,
             dictionary,
             kind=self.kind,
             gamma=self.gamma,
-            lam=weight,
+            lam=self.sparsity,
             background=self.background,
             n_iter=self.iterations,
             seed=seed,
