@@ -320,14 +320,22 @@ template <typename T> static void pack_gram(const T *Wt, const Problem &p, T *ou
                 for (int64_t f = begin; f < end; f += L) {
                     const int n = int(end - f < L ? end - f : L);
                     Vec<T> other[WIDE];
+#pragma GCC unroll 4
                     for (int j = 0; j < WIDE; ++j) other[j] = load_first(right[j] + f, n);
+#pragma GCC unroll 4
                     for (int i = 0; i < TALL; ++i) {
                         const Vec<T> one = load_first(left[i] + f, n);
+#pragma GCC unroll 4
                         for (int j = 0; j < WIDE; ++j) sum[i][j] += one * other[j];
                     }
                 }
+                T total[TALL][WIDE];  // all of them: sums that are asked for one by one would not stay in registers
+#pragma GCC unroll 4
+                for (int i = 0; i < TALL; ++i)
+#pragma GCC unroll 4
+                    for (int j = 0; j < WIDE; ++j) total[i][j] = lane_sum<T>(sum[i][j]);
                 for (int i = 0; i < TALL && i0 + i < p.K; ++i)
-                    for (int j = 0; j < WIDE && j0 + j <= i0 + i; ++j) at(i0 + i, j0 + j) += lane_sum<T>(sum[i][j]);
+                    for (int j = 0; j < WIDE && j0 + j <= i0 + i; ++j) at(i0 + i, j0 + j) += total[i][j];
             }
     }
     for (int64_t i = 0; i < p.K; ++i)
