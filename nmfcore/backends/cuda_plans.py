@@ -23,9 +23,7 @@ ITEM = np.dtype(
 )
 ENTRIES = 2048  # of H, per block of the cheap kernels
 KEPT = 32  # plans that are kept for their next use
-EMULATED_FROM = (
-    16  # rank of tf32x3: below, a tile of the tensor core is half empty, and a few terms average no error out
-)
+EMULATED_FROM = 16  # rank of tf32x3's first form; fewer terms fill half a tile and average no error out
 
 
 @dataclass(frozen=True)

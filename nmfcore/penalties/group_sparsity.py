@@ -127,20 +127,19 @@ class GroupSparsity:
             kept[rank] = block, source, of_block, of_row, relative
         return kept[rank]
 
-    def _maps(self, H: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-        """Where H lies: which rows belong to each block (P, K) and source (J, K); weights of blocks, rows, sources."""
-        xp = namespace(H)
+    def _maps(self, rank: int, xp: Any) -> tuple[NDArray[Any], ...]:
+        """By `xp`: which rows belong to each block (P, K) and source (J, K); the weights of blocks, rows, sources."""
         kept: dict[Any, tuple[NDArray[Any], ...]] = self.__dict__.setdefault("_kept", {})
-        if (xp, H.shape[0]) not in kept:
-            block, source, of_block, of_row, relative = self._laid(H.shape[0])
+        if (xp, rank) not in kept:
+            block, source, of_block, of_row, relative = self._laid(rank)
             blocks = (block == np.arange(len(of_block))[:, None]).astype(np.float64)
             sources = (source == np.arange(len(relative))[:, None]).astype(np.float64)
-            kept[xp, H.shape[0]] = tuple(xp.asarray(one) for one in (blocks, sources, of_block, of_row, relative))
-        return kept[xp, H.shape[0]]
+            kept[xp, rank] = tuple(xp.asarray(one) for one in (blocks, sources, of_block, of_row, relative))
+        return kept[xp, rank]
 
     def split(self, H: NDArray[Any]) -> tuple[NDArray[Any] | None, NDArray[Any]]:
         """(neg, pos), each (K, 1): the sources' Q (or None where not relative) and P."""
-        blocks, sources, of_block, of_row, relative = self._maps(H)
+        blocks, sources, of_block, of_row, relative = self._maps(H.shape[0], namespace(H))
         row = H.sum(1, dtype=np.float64)
         pos = blocks.T @ (of_block / (self.eps + blocks @ row)) + of_row / (self.eps + row)
         if not self._weights[2].any():
@@ -155,10 +154,8 @@ class GroupSparsity:
         return float(self.values(H[None])[0])
 
     def values(self, H: NDArray[Any]) -> NDArray[np.float64]:
-        block, source, of_block, of_row, relative = self._laid(H.shape[1])
+        blocks, sources, of_block, of_row, relative = self._maps(H.shape[1], np)
         row = host(H.sum(2, dtype=np.float64))  # (B, K)
-        of_blocks = row @ (block[:, None] == np.arange(len(of_block)))
-        of_sources = row @ (source[:, None] == np.arange(len(relative)))
-        total = np.log(self.eps + of_blocks) @ of_block + np.log(self.eps + row) @ of_row
-        out: NDArray[np.float64] = total - np.log(np.maximum(of_sources, self.eps)) @ relative
+        total = np.log(self.eps + row @ blocks.T) @ of_block + np.log(self.eps + row) @ of_row
+        out: NDArray[np.float64] = total - np.log(np.maximum(row @ sources.T, self.eps)) @ relative
         return out
